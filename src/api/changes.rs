@@ -1,0 +1,46 @@
+//! `/changes`: the journal as a feed.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::IntoResponse as _;
+use serde_json::{Value, json};
+
+use super::format::{Format, negotiate};
+use super::query::Query;
+use crate::app::App;
+use crate::error::{ApiError, ApiResult, Kind};
+use crate::model::listing::LIMIT_MAX;
+use crate::model::position::Position;
+use crate::routes;
+
+/// Entries on a page when `limit` is not given.
+const LIMIT_DEFAULT: i64 = 100;
+
+/// `GET /changes`
+pub async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> ApiResult {
+    negotiate(&headers, &[Format::Json])?;
+    let query = Query::of(&uri);
+    let limit = query.number("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
+    let after = match query.get("after") {
+        None => Position::default(),
+        Some(text) => Position::decode(text).ok_or_else(|| {
+            ApiError::parameter(Kind::Malformed, "after", "is not a position that this service gave")
+        })?,
+    };
+    let mut changes = app.store.changes(after, limit + 1).await?;
+    let more = i64::try_from(changes.len()).is_ok_and(|count| count > limit);
+    changes.truncate(usize::try_from(limit).unwrap_or_default());
+    let next = changes.last().map_or(after, |change| change.position).encode();
+    let entries: Vec<Value> = changes.iter().map(crate::model::change::Change::to_json).collect();
+    let body = json!({ "changes": entries, "next": next, "more": more }).to_string();
+    let mut response =
+        ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "private, no-store")], body)
+            .into_response();
+    if more {
+        let link = format!("<{}?{}>; rel=\"next\"", routes::CHANGES, query.with("after", &next));
+        if let Ok(link) = HeaderValue::from_str(&link) {
+            response.headers_mut().insert(header::LINK, link);
+        }
+    }
+    Ok(response)
+}

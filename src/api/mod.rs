@@ -1,0 +1,11 @@
+//! The JSON API: from requests to the store and back.
+
+pub mod body;
+pub mod changes;
+pub mod docs;
+pub mod format;
+pub mod health;
+pub mod list;
+pub mod query;
+pub mod site;
+pub mod users;

@@ -1,0 +1,60 @@
+//! Query strings, strictly: nothing unknown, nothing twice.
+
+use std::collections::BTreeSet;
+
+use axum::http::Uri;
+
+use crate::error::{ApiError, ApiResult, Kind};
+
+/// A decoded query string.
+#[derive(Debug)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Decodes the query string of a request.
+    pub fn of(uri: &Uri) -> Self {
+        Self(form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect())
+    }
+
+    /// The value of a parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a whole number between two bounds.
+    pub fn number(&self, name: &str, min: i64, max: i64) -> ApiResult<Option<i64>> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let plain = text.strip_prefix('-').unwrap_or(text);
+        if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(ApiError::parameter(Kind::Malformed, name, "must be a whole number"));
+        }
+        match text.parse::<i64>() {
+            Ok(number) if (min..=max).contains(&number) => Ok(Some(number)),
+            _ => Err(ApiError::parameter(Kind::Invalid, name, format!("must lie between {min} and {max}"))),
+        }
+    }
+
+    /// The same query with one parameter set anew, encoded.
+    pub fn with(&self, name: &str, value: &str) -> String {
+        let mut encoded = form_urlencoded::Serializer::new(String::new());
+        encoded.extend_pairs(self.0.iter().filter(|(key, _)| key != name));
+        encoded.append_pair(name, value).finish()
+    }
+}
+
+/// Refuses parameters that an operation does not have, and any that come twice.
+pub fn check(uri: &Uri, known: &BTreeSet<String>) -> ApiResult<()> {
+    let query = Query::of(uri);
+    let mut seen = BTreeSet::new();
+    for (name, _) in &query.0 {
+        if !known.contains(name) {
+            let list = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let has = if list.is_empty() { "it has none".to_owned() } else { format!("it has {list}") };
+            return Err(ApiError::parameter(Kind::Invalid, name, format!("does not belong to this path; {has}")));
+        }
+        if !seen.insert(name) {
+            return Err(ApiError::parameter(Kind::Invalid, name, "occurs more than once"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! What every handler is given.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::clock::Clock;
+use crate::directory::coalescer::Lookups;
+use crate::store::Store;
+use crate::store::journal::Author;
+
+/// The state of the service, cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Lookups of single users.
+    pub lookups: Lookups,
+    /// The time.
+    pub clock: Clock,
+    /// Limits on requests.
+    pub limits: RequestLimits,
+    /// Whether the service is ready.
+    pub readiness: Readiness,
+    /// Texts that never change while the program runs.
+    pub texts: Arc<Texts>,
+}
+
+/// Limits on one request.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLimits {
+    /// Most bytes of a body.
+    pub max_body: usize,
+    /// Time until the first byte of the answer.
+    pub timeout: Duration,
+}
+
+/// Documents that are made once, at the start.
+#[derive(Debug)]
+pub struct Texts {
+    /// `/openapi.json`
+    pub openapi: Bytes,
+    /// `/docs`
+    pub docs: Bytes,
+    /// The content security policy of `/docs`.
+    pub docs_policy: String,
+}
+
+/// Whether the database answers and the schema is new enough, as last seen.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<ReadinessState>);
+
+#[derive(Debug, Default)]
+struct ReadinessState {
+    ready: AtomicBool,
+    reason: std::sync::Mutex<String>,
+}
+
+impl Readiness {
+    /// Sets the state; `Err` says why the service is not ready.
+    pub fn set(&self, state: Result<(), String>) {
+        let ready = state.is_ok();
+        if let Ok(mut reason) = self.0.reason.lock() {
+            *reason = state.err().unwrap_or_default();
+        }
+        self.0.ready.store(ready, Ordering::Release);
+    }
+
+    /// The state; `Err` says why the service is not ready.
+    pub fn get(&self) -> Result<(), String> {
+        if self.0.ready.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let reason = self.0.reason.lock().map(|reason| reason.clone()).unwrap_or_default();
+        Err(if reason.is_empty() { "starting".to_owned() } else { reason })
+    }
+}
+
+impl App {
+    /// Whom the journal names for a write by HTTP. Callers have no identity yet.
+    pub fn author(&self) -> Author {
+        Author { now: self.clock.now(), actor: "anonymous".to_owned() }
+    }
+}

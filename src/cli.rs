@@ -1,0 +1,253 @@
+//! The commands, one function each. Logs and data go to stdout, words to people to stderr.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::clock::Clock;
+use crate::config::{
+    self, Command, DatabaseUrl, DemoConfig, Environment, HealthConfig, MigrateConfig, ServeConfig,
+};
+use crate::service::{self, Service};
+use crate::store::{OpenError, Store, StoreOptions, Target};
+use crate::telemetry::{self, BuildInfo, Metrics};
+use crate::{demo, openapi, server};
+
+/// The answer is no: not ready, or migrations pending.
+const NO: u8 = 1;
+/// It can't be done; stderr says why in one line.
+const FAILED: u8 = 2;
+
+/// Why a command ends early.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl<E: std::fmt::Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { code: FAILED, message: error.to_string() }
+    }
+}
+
+/// Reads the command line, runs the command, and maps its end to an exit code.
+pub fn main() -> ExitCode {
+    let command = match config::parse(std::env::args_os(), &Environment::from_process()) {
+        Ok(command) => command,
+        Err(failure) => {
+            if failure.to_stdout {
+                print(&format!("{}\n", failure.message));
+            } else {
+                complain(&failure.message);
+            }
+            return ExitCode::from(failure.code);
+        }
+    };
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                complain(&format!("error: {}", failure.message));
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(config) => runtime()?.block_on(serve(config, None)),
+        Command::Demo(config) => runtime()?.block_on(run_demo(config)),
+        Command::Migrate(config) => runtime()?.block_on(migrate(config)),
+        Command::Health(config) => runtime()?.block_on(health(config)),
+        Command::Config { settings, json } => {
+            print(&if json { config::settings_json(&settings) } else { config::settings_table(&settings) });
+            Ok(())
+        }
+        Command::OpenApi => {
+            print(&openapi::text());
+            Ok(())
+        }
+        Command::Version { json } => {
+            version(json);
+            Ok(())
+        }
+        Command::Completions(shell) => {
+            write(&config::completions(shell));
+            Ok(())
+        }
+        Command::Man => {
+            write(&config::manual()?);
+            Ok(())
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Runs the service until a signal ends it. `ready` is called once requests are answered.
+async fn serve(config: ServeConfig, ready: Option<&(dyn Fn(&Service) + Sync)>) -> Result<(), Failure> {
+    let (shutdown, trigger) = server::Shutdown::new();
+    tokio::spawn(server::on_signals(trigger.clone())?);
+    let telemetry = telemetry::init(&telemetry::Settings {
+        format: log_format(config.log.format),
+        filter: config.log.filter.clone(),
+        otlp: config.otlp,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        to_stderr: ready.is_some(),
+    })?;
+    let metrics = Arc::new(Metrics::new(build_info()));
+    telemetry.register(&metrics);
+    let parts = service::Parts {
+        clock: Clock::System,
+        metrics,
+        traced: telemetry.traced(),
+        shutdown: shutdown.clone(),
+        trigger,
+    };
+    let outcome = match Service::start(&config, parts).await {
+        Ok(service) => {
+            if let Some(ready) = ready {
+                ready(&service);
+            }
+            service.ended().await;
+            Ok(())
+        }
+        // A signal during the start is an orderly end too.
+        Err(_) if shutdown.is_draining() => Ok(()),
+        Err(error) => Err(error.into()),
+    };
+    // Last of all, so that the last lines and spans are among those that are sent.
+    telemetry.shutdown();
+    outcome
+}
+
+async fn run_demo(config: DemoConfig) -> Result<(), Failure> {
+    let directory = tempfile::Builder::new().prefix("roster-demo-").tempdir()?;
+    let url = DatabaseUrl::sqlite(&directory.path().join("demo.db"))?;
+    seed(&url).await?;
+    let config = config.with_database(url);
+    serve(config, Some(&|service: &Service| print(&demo::welcome(service.address(), service.ops_address())))).await
+}
+
+async fn seed(url: &DatabaseUrl) -> Result<(), Failure> {
+    let store = open(url, None).await?;
+    let now = Clock::System.now();
+    store.migrate(now).await?;
+    let count = store.write(demo::context(now), demo::operations()).await.map_err(|failed| failed.error)?.len();
+    complain(&format!("{count} sample users in a database that goes away with this program"));
+    store.close().await;
+    Ok(())
+}
+
+/// Opens a database for one command.
+async fn open(url: &DatabaseUrl, wait: Option<Duration>) -> Result<Store, Failure> {
+    let target = Target::parse(url.expose())?;
+    Store::wait_for(&target, wait).await?;
+    let options = StoreOptions { connections: 2, ..StoreOptions::default() };
+    Ok(Store::open(&target, options, Arc::new(Metrics::new(build_info()))).await?)
+}
+
+async fn migrate(config: MigrateConfig) -> Result<(), Failure> {
+    if config.check && config.url.sqlite_path().is_some_and(|path| !path.exists()) {
+        // A look must not create the file.
+        return Err(OpenError::Never("the database file does not exist".to_owned()).into());
+    }
+    let store = open(&config.url, config.wait).await?;
+    let outcome = if config.check { check_schema(&store).await } else { apply_migrations(&store).await };
+    store.close().await;
+    outcome
+}
+
+async fn check_schema(store: &Store) -> Result<(), Failure> {
+    let state = store.schema_state().await?;
+    if !state.pending.is_empty() {
+        print(&format!("pending: {}\n", state.pending.join(", ")));
+        return Err(Failure { code: NO, message: String::new() });
+    }
+    let newer = if state.newer > 0 { format!(", and has {} newer steps", state.newer) } else { String::new() };
+    print(&format!("the schema is up to date{newer}\n"));
+    Ok(())
+}
+
+async fn apply_migrations(store: &Store) -> Result<(), Failure> {
+    let applied = store.migrate(Clock::System.now()).await?;
+    if applied.is_empty() {
+        print("nothing to apply\n");
+    } else {
+        print(&format!("applied: {}\n", applied.join(", ")));
+    }
+    Ok(())
+}
+
+/// Asks `/readyz`. Speaks the few bytes of HTTP/1.1 that this takes by itself: it runs every few seconds in
+/// a container, where starting fast is what counts.
+async fn health(config: HealthConfig) -> Result<(), Failure> {
+    let ask = async {
+        let mut stream = TcpStream::connect(config.address).await?;
+        let request = format!("GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", config.address);
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.take(65_536).read_to_end(&mut answer).await?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let no = |message: String| Failure { code: NO, message };
+    let answer = tokio::time::timeout(config.timeout, ask)
+        .await
+        .map_err(|_| no(format!("{} did not answer within {:?}", config.address, config.timeout)))?
+        .map_err(|error| no(format!("{}: {error}", config.address)))?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    if answer.starts_with("HTTP/1.1 200 ") {
+        print("ready\n");
+        return Ok(());
+    }
+    Err(no(format!("not ready: {}", body.trim())))
+}
+
+fn version(as_json: bool) {
+    let build = build_info();
+    if as_json {
+        let value = json!({ "version": build.version, "commit": build.commit, "rustc": build.rustc });
+        print(&format!("{value}\n"));
+    } else {
+        print(&format!("roster {} ({})\n", build.version, build.commit));
+    }
+}
+
+fn build_info() -> BuildInfo {
+    BuildInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: env!("ROSTER_COMMIT").to_owned(),
+        rustc: env!("ROSTER_RUSTC").to_owned(),
+    }
+}
+
+fn log_format(format: config::LogFormat) -> telemetry::LogFormat {
+    match format {
+        config::LogFormat::Auto => telemetry::LogFormat::Auto,
+        config::LogFormat::Json => telemetry::LogFormat::Json,
+        config::LogFormat::Pretty => telemetry::LogFormat::Pretty,
+    }
+}
+
+/// Writes to stdout. Whoever reads it may have gone away; that is not an error of ours.
+fn print(text: &str) {
+    write(text.as_bytes());
+}
+
+fn write(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

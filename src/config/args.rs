@@ -1,0 +1,259 @@
+//! The command line. The doc comments here are the help and the manual page.
+//!
+//! clap takes every setting as plain text and `settings.rs` checks it later, so that all that is wrong
+//! can be said at once.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Parser};
+use clap_complete::Shell;
+
+#[derive(Debug, Parser)]
+#[command(name = "roster", version, max_term_width = 100)]
+#[command(about = "A user directory service behind one HTTP API", long_about = INTRODUCTION)]
+#[command(after_long_help = AFTER_HELP)]
+#[command(subcommand_required = true, arg_required_else_help = true, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Subcommand,
+}
+
+const INTRODUCTION: &str = "\
+Roster is a user directory service: it keeps the users of a company or a product in a database and serves \
+them to people and programs over one HTTP API. It is one binary that embeds SQLite and speaks to \
+PostgreSQL, and it goes from a laptop to a cluster unchanged. It keeps no passwords.";
+
+const AFTER_HELP: &str = "\
+Examples:
+  roster demo
+          Try it: sample users, and curl commands to copy
+  roster serve --database-url sqlite:/var/lib/roster/roster.db
+          Serve the users of one SQLite file
+  ROSTER_DATABASE_URL_FILE=/run/secrets/database-url roster serve
+          Serve the users of the database whose address is in a file
+  roster migrate --check
+          Tell by the exit code whether the schema is up to date
+  ROSTER_LOG=debug roster config
+          Show what serve would use, and where each value came from
+
+Settings:
+  Each setting is a flag (--request-timeout) and an environment variable with the same name
+  (ROSTER_REQUEST_TIMEOUT); a flag wins over a variable, a variable over the default. An empty
+  variable counts as unset. A secret may also be read from a file that a variable ending in _FILE
+  names; a newline at its end is dropped. An unknown ROSTER_ variable is an error, except for
+  ROSTER_TEST_* and for what Kubernetes sets for a Service called roster: ROSTER_SERVICE_*,
+  ROSTER_PORT and ROSTER_PORT_*. Durations are seconds, or carry a unit: 250ms, 5s, 2m, 1h.
+
+Exit codes:
+  0      success
+  1      the answer is no: not ready (health), or not up to date (migrate --check)
+  2 up   an error in the command line, the settings, the database or a port; stderr says which";
+
+const DATABASE_URL_HELP: &str = "The database: sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE";
+
+const DATABASE_URL_LONG_HELP: &str = "\
+The database: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, where the scheme postgresql means \
+the same. A password on the command line can be seen by other users of the machine: prefer the variable or \
+the file.";
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Subcommand {
+    /// Serve sample users from a temporary database, to try the API
+    ///
+    /// Creates a fresh database with sample users in a temporary directory, serves it on a
+    /// loopback address and prints curl commands that work as printed. The data is gone afterwards.
+    Demo(DemoArgs),
+
+    /// Serve the users API
+    ///
+    /// Callers cannot be authenticated yet, so that only a loopback address may be served. SIGTERM and
+    /// SIGINT end the server gracefully, a second signal at once. Logs go to stdout.
+    Serve(ServeArgs),
+
+    /// Bring the database's schema up to date
+    ///
+    /// Safe to run while servers are running and from several places at once.
+    Migrate(MigrateArgs),
+
+    /// Ask a running server whether it is ready, for the health check of a container
+    ///
+    /// Asks /readyz on the operations address. Exit code 0 means ready, 1 means not ready.
+    Health(HealthArgs),
+
+    /// Show the settings of serve and where each came from, with secrets redacted
+    Config(ConfigArgs),
+
+    /// Print the API's contract, openapi.json
+    Openapi,
+
+    /// Print the version and what it was built from
+    Version {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+
+    /// Print the manual page in roff: roster man | man -l -
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DemoArgs {
+    #[command(flatten)]
+    pub(super) listen: ListenArgs,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    pub(super) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(super) pool: PoolArgs,
+    #[command(flatten)]
+    pub(super) listen: ListenArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+    #[command(flatten)]
+    pub(super) shutdown: ShutdownArgs,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MigrateArgs {
+    /// Change nothing; exit with 0 if the schema is up to date, with 1 if it is not
+    #[arg(long)]
+    pub(super) check: bool,
+    #[command(flatten)]
+    pub(super) database: DatabaseArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct HealthArgs {
+    /// The operations address of the server; 0.0.0.0 and [::] are asked through loopback
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    pub(super) ops_listen: OsString,
+    /// How long to wait for the answer
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    pub(super) timeout: OsString,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ConfigArgs {
+    /// Print JSON: an array of objects with name, env, value and source
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Database")]
+pub(super) struct DatabaseArgs {
+    #[arg(long, value_name = "URL", default_value = "sqlite:roster.db")]
+    #[arg(help = DATABASE_URL_HELP, long_help = DATABASE_URL_LONG_HELP)]
+    pub(super) database_url: OsString,
+    /// How long to wait for an unreachable database server at start; 0 waits for ever
+    #[arg(long, value_name = "DURATION", default_value = "5s")]
+    pub(super) database_wait: OsString,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Database")]
+pub(super) struct PoolArgs {
+    /// The most connections to the database, 1 to 1000
+    #[arg(long, value_name = "NUMBER", default_value = "10")]
+    pub(super) database_connections: OsString,
+    /// How long a request may wait for a connection; statements are limited by the request timeout
+    #[arg(long, value_name = "DURATION", default_value = "3s")]
+    pub(super) database_timeout: OsString,
+    /// Whether to bring the schema up to date at start; with off, be unready until it is
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = Choices(&["auto", "off"]))]
+    pub(super) migrate: OsString,
+    /// Refuse writes with 503 and serve reads
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true", value_parser = Choices(&["true", "false"]))]
+    pub(super) read_only: OsString,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Addresses")]
+pub(super) struct ListenArgs {
+    /// The address of the API, a loopback address; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(super) listen: OsString,
+    /// The address of /livez, /readyz and /metrics; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    pub(super) ops_listen: OsString,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitArgs {
+    /// How long a client may take to send the head of a request
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub(super) header_timeout: OsString,
+    /// How long a connection may stay open between two requests
+    #[arg(long, value_name = "DURATION", default_value = "75s")]
+    pub(super) idle_timeout: OsString,
+    /// How long a request may take up to the first byte of its response
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub(super) request_timeout: OsString,
+    /// The most client connections at a time, 1 to 1000000
+    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    pub(super) max_connections: OsString,
+    /// The largest request body, 1 to 1073741824 bytes
+    #[arg(long, value_name = "BYTES", default_value = "1048576")]
+    pub(super) max_body_bytes: OsString,
+    /// The least rate, in bytes per second, at which a client must read a streamed response
+    #[arg(long, value_name = "BYTES", default_value = "1024")]
+    pub(super) min_drain_rate: OsString,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Shutdown")]
+pub(super) struct ShutdownArgs {
+    /// How long to keep serving after SIGTERM while /readyz says that this server is going away
+    #[arg(long, value_name = "DURATION", default_value = "5")]
+    pub(super) drain_seconds: OsString,
+    /// How long unfinished requests may then take before they are cut
+    #[arg(long, value_name = "DURATION", default_value = "10")]
+    pub(super) shutdown_seconds: OsString,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Logs")]
+pub(super) struct LogArgs {
+    /// One JSON object per line, or lines for people; auto is pretty on a terminal
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    #[arg(value_parser = Choices(&["auto", "json", "pretty"]))]
+    pub(super) log_format: OsString,
+    /// What to log: a level or tracing directives, such as warn or info,roster=debug
+    #[arg(long, value_name = "DIRECTIVES", default_value = "info")]
+    pub(super) log: OsString,
+}
+
+/// Names the values for help and completion but takes any text: `settings.rs` judges it.
+#[derive(Clone)]
+struct Choices(&'static [&'static str]);
+
+impl TypedValueParser for Choices {
+    type Value = OsString;
+
+    fn parse_ref(&self, _: &clap::Command, _: Option<&Arg>, value: &OsStr) -> Result<OsString, clap::Error> {
+        Ok(value.to_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(PossibleValue::new)))
+    }
+}

@@ -1,0 +1,3 @@
+//! The read side: what stands between many readers and the database.
+
+pub mod coalescer;

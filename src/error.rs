@@ -1,0 +1,277 @@
+//! Errors as clients see them: the only place that picks an error's status.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::model::json::JsonError;
+use crate::model::user::FieldError;
+use crate::store::StoreError;
+use crate::store::users::WriteError;
+use crate::telemetry::request::ErrorReport;
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request can't be parsed.
+    Malformed,
+    /// It can be parsed, but values are wrong.
+    Invalid,
+    /// No such route or thing.
+    NotFound,
+    /// The route exists, but not with this method.
+    MethodNotAllowed,
+    /// None of the media types that the client takes can be made.
+    NotAcceptable,
+    /// The body's media type is not understood.
+    UnsupportedMediaType,
+    /// The body is larger than allowed.
+    TooLarge,
+    /// Another user has a value that must be unique.
+    Taken,
+    /// An operation of a batch does not fit the state of the directory.
+    BatchRefused,
+    /// A condition of the request does not hold.
+    PreconditionFailed,
+    /// The first request with this idempotency key still runs.
+    KeyRunning,
+    /// The idempotency key belongs to another request.
+    KeyReused,
+    /// Writes are refused for now.
+    ReadOnly,
+    /// The database is away or too slow, or the request took too long.
+    Unavailable,
+    /// Nobody knows whether the write was done.
+    OutcomeUnknown,
+    /// No space is left.
+    StorageFull,
+    /// A defect.
+    Internal,
+}
+
+impl Kind {
+    /// Status, last part of the type URI, and title.
+    pub fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The request can't be parsed"),
+            Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Values are wrong"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here")
+            }
+            Self::NotAcceptable => {
+                (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "No media type that you accept can be made")
+            }
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not understood")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
+            Self::Taken => (StatusCode::CONFLICT, "taken", "A value that must be unique is taken"),
+            Self::BatchRefused => (StatusCode::CONFLICT, "batch-refused", "An operation can't be done, so none was"),
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "A condition does not hold")
+            }
+            Self::KeyRunning => {
+                (StatusCode::CONFLICT, "idempotency-key-running", "A request with this key is still running")
+            }
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The idempotency key belongs to another request",
+            ),
+            Self::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "read-only", "Writes are refused for now"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service can't answer now"),
+            Self::OutcomeUnknown => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "outcome-unknown",
+                "The write may or may not have been done",
+            ),
+            Self::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "storage-full", "No space is left"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something is broken in the service"),
+        }
+    }
+}
+
+/// One wrong thing in the list of a problem.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// The member that names the place: `pointer` (into the body), `parameter` or `header`.
+    pub place: &'static str,
+    /// The place.
+    pub name: String,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+/// An error on its way to the client.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    kind: Kind,
+    detail: String,
+    errors: Vec<Detail>,
+    /// For the log alone: may name things that a client should not see.
+    internal: Option<String>,
+}
+
+/// What handlers return.
+pub type ApiResult<T = Response> = Result<T, ApiError>;
+
+impl ApiError {
+    /// An error whose detail is a sentence for people.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), internal: None }
+    }
+
+    /// An error of one query parameter.
+    pub fn parameter(kind: Kind, name: &str, detail: impl Into<String>) -> Self {
+        Self::at(kind, "parameter", name, detail)
+    }
+
+    /// An error of one header field.
+    pub fn header(kind: Kind, name: &HeaderName, detail: impl Into<String>) -> Self {
+        Self::at(kind, "header", name.as_str(), detail)
+    }
+
+    fn at(kind: Kind, place: &'static str, name: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let sentence = format!("{place} {name} {detail}");
+        let errors = vec![Detail { place, name: name.to_owned(), detail }];
+        Self { errors, ..Self::new(kind, sentence) }
+    }
+
+    /// Wrong values in the body.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] if one.pointer.is_empty() => format!("the body {}", one.detail),
+            [one] => format!("{} {}", one.pointer.trim_start_matches('/'), one.detail),
+            several => format!("{} values are wrong", several.len()),
+        };
+        let errors = errors
+            .into_iter()
+            .map(|error| Detail { place: "pointer", name: error.pointer, detail: error.detail })
+            .collect();
+        Self { errors, ..Self::new(Kind::Invalid, detail) }
+    }
+
+    /// Moves the places of a batch's operation under it and, where the state of the directory is the cause,
+    /// answers for the batch as a whole.
+    pub fn in_batch(failed: WriteError) -> Self {
+        let prefix = format!("/operations/{}", failed.operation);
+        let belongs = matches!(
+            failed.error,
+            StoreError::NotFound | StoreError::PreconditionFailed | StoreError::Taken(_) | StoreError::Invalid(_)
+        );
+        let mut error = Self::from(failed.error);
+        if !belongs {
+            return error;
+        }
+        if error.errors.is_empty() {
+            let detail = error.detail.clone();
+            error.errors.push(Detail { place: "pointer", name: String::new(), detail });
+        }
+        for entry in &mut error.errors {
+            let inner = if entry.name.is_empty() { String::new() } else { format!("/body{}", entry.name) };
+            entry.name = format!("{prefix}{inner}");
+        }
+        if error.kind != Kind::Invalid {
+            error.kind = Kind::BatchRefused;
+        }
+        error.detail = format!("operation {}: {}", failed.operation, error.detail);
+        error
+    }
+
+    /// The status that this error has.
+    pub fn status(&self) -> StatusCode {
+        self.kind.parts().0
+    }
+
+    fn body(&self) -> Value {
+        let (status, slug, title) = self.kind.parts();
+        let mut body = Map::new();
+        body.insert("type".to_owned(), format!("urn:roster:problem:{slug}").into());
+        body.insert("title".to_owned(), title.into());
+        body.insert("status".to_owned(), status.as_u16().into());
+        body.insert("detail".to_owned(), self.detail.clone().into());
+        if !self.errors.is_empty() {
+            let list = self.errors.iter().map(|entry| json!({entry.place: entry.name, "detail": entry.detail}));
+            body.insert("errors".to_owned(), list.collect());
+        }
+        Value::Object(body)
+    }
+}
+
+impl From<JsonError> for ApiError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::Syntax(text) => Self::new(Kind::Malformed, format!("the body is not JSON: {text}")),
+            JsonError::Content(errors) => Self::invalid(errors),
+        }
+    }
+}
+
+impl From<WriteError> for ApiError {
+    fn from(failed: WriteError) -> Self {
+        failed.error.into()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        const AWAY: &str = "the database can't be used now; try again soon";
+        let internal = Some(error.to_string());
+        let plain = match error {
+            StoreError::NotFound => Self::new(Kind::NotFound, "there is no user with this id"),
+            StoreError::Taken(attribute) => Self {
+                errors: vec![Detail {
+                    place: "pointer",
+                    name: format!("/{attribute}"),
+                    detail: "is taken".to_owned(),
+                }],
+                ..Self::new(Kind::Taken, format!("another user has this {attribute}"))
+            },
+            StoreError::PreconditionFailed => {
+                Self::new(Kind::PreconditionFailed, "the user has changed, or is not what the condition says")
+            }
+            StoreError::Invalid(errors) => Self::invalid(errors),
+            StoreError::ReadOnly(_) => Self::new(Kind::ReadOnly, "the directory takes no writes now; reads go on"),
+            StoreError::KeyReused => Self::new(
+                Kind::KeyReused,
+                "this Idempotency-Key was used with another request; take a new key for a new request",
+            ),
+            StoreError::KeyRunning => {
+                Self::new(Kind::KeyRunning, "the first request with this Idempotency-Key has not ended yet")
+            }
+            StoreError::OutcomeUnknown(_) => Self::new(
+                Kind::OutcomeUnknown,
+                "the database went away during the commit; look, or send it again with the same Idempotency-Key",
+            ),
+            StoreError::Full(_) => Self::new(Kind::StorageFull, "the database has no space left; reads go on"),
+            StoreError::Unavailable(_)
+            | StoreError::ConnectionLost(_)
+            | StoreError::Serialization(_)
+            | StoreError::Refused(_) => Self::new(Kind::Unavailable, AWAY),
+            StoreError::Internal(_) => Self::new(Kind::Internal, "the log tells more, under the request id"),
+        };
+        let internal = internal.filter(|_| plain.status().is_server_error());
+        Self { internal, ..plain }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = (status, self.body().to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match self.kind {
+            Kind::ReadOnly => headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5")),
+            Kind::Unavailable | Kind::OutcomeUnknown | Kind::KeyRunning => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))
+            }
+            _ => None,
+        };
+        response.extensions_mut().insert(ErrorReport(self.internal.unwrap_or(self.detail)));
+        response
+    }
+}

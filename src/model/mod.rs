@@ -1,0 +1,11 @@
+//! Pure data and its rules: no I/O, no clock, no randomness.
+
+pub mod change;
+pub mod etag;
+pub mod filter;
+pub mod fold;
+pub mod json;
+pub mod listing;
+pub mod position;
+pub mod user;
+mod user_input;

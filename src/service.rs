@@ -1,0 +1,347 @@
+//! The whole service: two ports, a database, and what goes on in the background.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinHandle;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::api::docs;
+use crate::api::health::Ops;
+use crate::app::{App, Readiness, RequestLimits, Texts};
+use crate::clock::Clock;
+use crate::config::ServeConfig;
+use crate::directory::coalescer::Lookups;
+use crate::error::{ApiError, Kind};
+use crate::server::{self, Limits, ServerStats, Shutdown, ShutdownTrigger};
+use crate::store::migrate::MigrateError;
+use crate::store::{OpenError, Store, StoreError, StoreOptions, Target};
+use crate::telemetry::metrics::PoolSample;
+use crate::telemetry::{Metrics, Observer, RequestIds, observe};
+use crate::{openapi, routes};
+
+/// How often the database is asked for a sign of life.
+const PROBE_INTERVAL: Duration = Duration::from_millis(700);
+/// How often answers kept under idempotency keys are cleared away.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+
+/// Why the service does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address can't be listened on.
+    #[error("can't listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The database can't be used.
+    #[error("database: {0}")]
+    Database(String),
+    /// The end was asked for before the start was done.
+    #[error("ended before it was ready")]
+    Ended,
+    /// The reference page can't be made.
+    #[error("reference page: {0}")]
+    Docs(#[from] askama::Error),
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+impl From<MigrateError> for StartError {
+    fn from(error: MigrateError) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+/// What the service is given from outside.
+pub struct Parts {
+    /// The time.
+    pub clock: Clock,
+    /// Where measurements go.
+    pub metrics: Arc<Metrics>,
+    /// Whether spans are exported.
+    pub traced: bool,
+    /// Tells of the end.
+    pub shutdown: Shutdown,
+    /// Begins the end.
+    pub trigger: ShutdownTrigger,
+}
+
+/// A running service.
+pub struct Service {
+    address: SocketAddr,
+    ops_address: SocketAddr,
+    store: Store,
+    metrics: Arc<Metrics>,
+    trigger: ShutdownTrigger,
+    public: JoinHandle<server::Outcome>,
+    ops: OpsPort,
+    background: Vec<JoinHandle<()>>,
+}
+
+/// The ops port outlives the public one, so that the end can be watched.
+struct OpsPort {
+    trigger: ShutdownTrigger,
+    task: JoinHandle<server::Outcome>,
+}
+
+impl Service {
+    /// Starts everything; on return requests are answered.
+    pub async fn start(config: &ServeConfig, parts: Parts) -> Result<Self, StartError> {
+        let public = reserve(config.server.listen)?;
+        let ops_listener = listen(reserve(config.server.ops_listen)?, config.server.ops_listen)?;
+        let ops_address = local(&ops_listener, config.server.ops_listen)?;
+        let readiness = Readiness::default();
+        let ops = start_ops(ops_listener, &readiness, &parts);
+        let store = tokio::select! {
+            opened = open(config, &parts) => opened?,
+            () = parts.shutdown.begun() => return Err(StartError::Ended),
+        };
+        // Only now: before, nothing could be answered, and a refused connection says so at once.
+        let listener = listen(public, config.server.listen)?;
+        let address = local(&listener, config.server.listen)?;
+        readiness.set(probe(&store).await);
+        let background = vec![
+            tokio::spawn(watch(store.clone(), readiness.clone())),
+            tokio::spawn(sweep(store.clone(), parts.clock.clone())),
+        ];
+        let app = application(config, &store, readiness, &parts)?;
+        let limits = limits(config);
+        let stats = Arc::new(ServerStats::default());
+        register(&parts.metrics, &store, &stats);
+        let public = tokio::spawn(server::serve(listener, app, limits, parts.shutdown, stats));
+        tracing::info!(%address, %ops_address, "listening");
+        let Parts { metrics, trigger, .. } = parts;
+        Ok(Self { address, ops_address, store, metrics, trigger, public, ops, background })
+    }
+
+    /// Where the public port listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the ops port listens.
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops_address
+    }
+
+    /// The database, for tests that look behind the API.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Begins the end, as a signal would.
+    pub fn stop(&self) {
+        self.trigger.trigger();
+    }
+
+    /// Waits for the end and tidies up: public port, ops port, background work, database.
+    pub async fn ended(self) {
+        let cut = self.public.await.map_or(0, |outcome| outcome.cut);
+        for _ in 0..cut {
+            self.metrics.stream_cut("shutdown");
+        }
+        self.ops.trigger.trigger();
+        let _ = self.ops.task.await;
+        for task in self.background {
+            task.abort();
+        }
+        self.store.close().await;
+        tracing::info!(connections_cut = cut, "ended");
+    }
+}
+
+/// Takes the port without accepting yet.
+fn reserve(address: SocketAddr) -> Result<TcpSocket, StartError> {
+    let failed = |error| StartError::Listen(address, error);
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(failed)?;
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind(address).map_err(failed)?;
+    Ok(socket)
+}
+
+fn listen(socket: TcpSocket, address: SocketAddr) -> Result<TcpListener, StartError> {
+    socket.listen(4096).map_err(|error| StartError::Listen(address, error))
+}
+
+fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Listen(address, error))
+}
+
+async fn open(config: &ServeConfig, parts: &Parts) -> Result<Store, StartError> {
+    let target = Target::parse(config.database.url.expose()).map_err(StartError::Database)?;
+    Store::wait_for(&target, config.database.wait).await?;
+    let options = StoreOptions {
+        connections: config.database.connections,
+        acquire_timeout: config.database.timeout,
+        statement_timeout: config.server.request_timeout,
+        read_only: config.read_only,
+    };
+    let store = Store::open(&target, options, parts.metrics.clone()).await?;
+    if config.migrate && !config.read_only {
+        for name in store.migrate(parts.clock.now()).await? {
+            tracing::info!(name, "migration applied");
+        }
+    }
+    Ok(store)
+}
+
+fn start_ops(listener: TcpListener, readiness: &Readiness, parts: &Parts) -> OpsPort {
+    let state = Ops {
+        readiness: readiness.clone(),
+        shutdown: parts.shutdown.clone(),
+        metrics: parts.metrics.clone(),
+    };
+    let app = routes::ops().with_state(state).layer(CatchPanicLayer::custom(panicked));
+    let (shutdown, trigger) = Shutdown::new();
+    let limits = Limits {
+        drain: Duration::ZERO,
+        deadline: Duration::from_secs(1),
+        max_connections: 256,
+        ..Limits::default()
+    };
+    let task = tokio::spawn(server::serve(listener, app, limits, shutdown, Arc::new(ServerStats::default())));
+    OpsPort { trigger, task }
+}
+
+fn limits(config: &ServeConfig) -> Limits {
+    let server = &config.server;
+    Limits {
+        header_timeout: server.header_timeout,
+        idle_timeout: server.idle_timeout,
+        max_connections: server.max_connections,
+        min_drain_rate: server.min_drain_rate,
+        drain: server.drain,
+        deadline: server.shutdown,
+        ..Limits::default()
+    }
+}
+
+fn register(metrics: &Metrics, store: &Store, stats: &Arc<ServerStats>) {
+    let pool = store.clone();
+    metrics.sample_pool(move || {
+        let (used, idle, max) = pool.connections();
+        PoolSample { used: used.into(), idle: idle.into(), max: max.into() }
+    });
+    let stats = stats.clone();
+    metrics.sample(move |samples| {
+        samples.gauge("roster_connections_open", "Client connections that are open", count(stats.open()));
+        samples.counter("roster_connections_accepted", "Client connections accepted", stats.accepted());
+        samples.counter(
+            "roster_connections_head_timeout",
+            "Connections closed because a request's head took too long",
+            stats.head_timeouts(),
+        );
+        samples.counter(
+            "roster_connections_slow_reader",
+            "Connections cut because the client took its answer too slowly",
+            stats.slow_readers(),
+        );
+        samples.counter(
+            "roster_connections_cut",
+            "Connections cut at the deadline of the shutdown",
+            stats.cut_at_deadline(),
+        );
+        samples.counter("roster_accept_errors", "Connections that could not be accepted", stats.accept_errors());
+    });
+    metrics.sample_runtime(tokio::runtime::Handle::current());
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn count(number: u64) -> f64 {
+    number as f64
+}
+
+/// The public router with its layers, the outermost last.
+fn application(
+    config: &ServeConfig,
+    store: &Store,
+    readiness: Readiness,
+    parts: &Parts,
+) -> Result<Router, StartError> {
+    let document = openapi::document();
+    let limits =
+        RequestLimits { max_body: config.server.max_body_bytes, timeout: config.server.request_timeout };
+    let app = App {
+        store: store.clone(),
+        lookups: Lookups::start(store),
+        clock: parts.clock.clone(),
+        limits,
+        readiness,
+        texts: Arc::new(Texts {
+            openapi: Bytes::from(openapi::text()),
+            docs: Bytes::from(docs::page(&document)?),
+            docs_policy: docs::content_security_policy(),
+        }),
+    };
+    let ids = Arc::new(RequestIds::from_system());
+    let observer = Observer::new(parts.metrics.clone(), ids, parts.traced);
+    Ok(routes::router()
+        .with_state(app)
+        .layer(from_fn_with_state(limits.timeout, limit_time))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(observer, observe)))
+}
+
+/// Bounds the time until the head of the answer; bodies have a least drain rate instead.
+async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = "the request took too long; a write may or may not have been done";
+            ApiError::new(Kind::Unavailable, detail).into_response()
+        }
+    }
+}
+
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
+    let text = cause
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| cause.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(panic = text, "a handler panicked");
+    ApiError::from(StoreError::Internal(format!("panic: {text}"))).into_response()
+}
+
+/// Whether requests can be answered: the database is there and its schema is new enough.
+async fn probe(store: &Store) -> Result<(), String> {
+    match store.probe().await {
+        Ok(state) if state.pending.is_empty() => Ok(()),
+        Ok(state) => Err(format!("the schema lacks {}", state.pending.join(", "))),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn watch(store: Store, readiness: Readiness) {
+    let mut was_ready = readiness.get().is_ok();
+    loop {
+        tokio::time::sleep(PROBE_INTERVAL).await;
+        let state = probe(&store).await;
+        match (&state, was_ready) {
+            (Err(reason), true) => tracing::warn!(reason, "not ready"),
+            (Ok(()), false) => tracing::info!("ready"),
+            _ => {}
+        }
+        was_ready = state.is_ok();
+        readiness.set(state);
+    }
+}
+
+async fn sweep(store: Store, clock: Clock) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        if let Err(error) = store.forget_old_keys(clock.now()).await {
+            tracing::warn!(%error, "old idempotency keys stay for now");
+        }
+    }
+}

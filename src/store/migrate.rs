@@ -1,0 +1,211 @@
+//! Bringing the schema up to date: each step once, whoever asks first, in one transaction.
+//!
+//! The schema of a release serves the code of that release and of the one before, so an unknown newer
+//! step is no obstacle to starting: it is what a rollback finds.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use sqlx::AssertSqlSafe;
+use thiserror::Error;
+
+use super::connect::{PROBE_TIMEOUT, try_connect};
+use super::{Either, Engine, OpenError, Session, Store, StoreError, Target, Tx, on};
+
+/// One step.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Counts from 1.
+    pub version: i64,
+    /// The name of its file.
+    pub name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! migrations {
+    ($($version:literal $name:literal),*) => {
+        &[$(Migration {
+            version: $version,
+            name: $name,
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../../migrations/postgres/", $name, ".sql")),
+        }),*]
+    };
+}
+
+/// All steps, in order.
+pub const MIGRATIONS: &[Migration] = migrations!(1 "0001_directory");
+
+/// Why the schema can't be brought up to date.
+#[derive(Clone, Debug, Error)]
+pub enum MigrateError {
+    /// A step that was applied is not the one that this program knows.
+    #[error("migration {0} was changed after it was applied; this program does not fit this database")]
+    Changed(String),
+    /// The database does not play along.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for MigrateError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// How the schema compares with what this program needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchemaState {
+    /// Names of the steps that are still to be applied.
+    pub pending: Vec<&'static str>,
+    /// How many steps of a later release are there.
+    pub newer: usize,
+}
+
+// Any number that no other program is likely to lock in the same database.
+const LOCK: i64 = 0x726f_7374_6572;
+
+const CREATE_LIST: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
+     (version bigint NOT NULL PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at bigint NOT NULL)";
+
+impl Migration {
+    fn text(&self, engine: Engine) -> &'static str {
+        match engine {
+            Engine::Sqlite => self.sqlite,
+            Engine::Postgres => self.postgres,
+        }
+    }
+
+    fn checksum(&self, engine: Engine) -> String {
+        use std::fmt::Write as _;
+        Sha256::digest(self.text(engine)).iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
+
+impl Store {
+    /// Waits until the database answers, at most `patience` (`None`: for ever). What waiting can't mend is
+    /// returned at once.
+    pub async fn wait_for(url: &Target, patience: Option<Duration>) -> Result<(), OpenError> {
+        let waiting = async {
+            let mut pause = Duration::from_millis(50);
+            loop {
+                match try_connect(url, Duration::from_secs(5)).await {
+                    Err(OpenError::NotYet(detail)) => {
+                        tracing::info!(detail, "waiting for the database");
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(Duration::from_secs(1));
+                    }
+                    outcome => return outcome,
+                }
+            }
+        };
+        let Some(patience) = patience else { return waiting.await };
+        tokio::time::timeout(patience, waiting).await.unwrap_or_else(|_| {
+            let seconds = patience.as_secs_f64();
+            Err(OpenError::NotYet(format!("no database server answered within {seconds} s")))
+        })
+    }
+
+    /// Compares the schema with what this program needs, changing nothing.
+    pub async fn schema_state(&self) -> Result<SchemaState, MigrateError> {
+        let mut session = self.session().await?;
+        compare(&applied(&mut session).await?, self.engine())
+    }
+
+    /// The same on the probe's own connection, within about two seconds.
+    pub async fn probe(&self) -> Result<SchemaState, MigrateError> {
+        let mut session = match &self.pools {
+            Either::Sqlite(pools) => Either::Sqlite(pools.read.acquire().await.map_err(StoreError::from)?),
+            Either::Postgres(pools) => Either::Postgres(pools.probe.acquire().await.map_err(StoreError::from)?),
+        };
+        let Ok(applied) = tokio::time::timeout(PROBE_TIMEOUT, applied(&mut session)).await else {
+            session.abandon();
+            return Err(StoreError::Unavailable("the database does not answer".to_owned()).into());
+        };
+        compare(&applied?, self.engine())
+    }
+
+    /// Applies what is missing; gives the names of what was applied. `now` in microseconds since 1970-01-01 UTC.
+    /// Several programs may call this at the same time: one works, the others wait.
+    pub async fn migrate(&self, now: i64) -> Result<Vec<&'static str>, MigrateError> {
+        if self.schema_state().await?.pending.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.begin_alone().await?;
+        on!(&mut tx, connection => sqlx::query(CREATE_LIST).execute(connection).await.map(drop))?;
+        let applied: Applied = on!(&mut tx, connection => sqlx::query_as(APPLIED).fetch_all(connection).await)?;
+        let state = compare(&applied, self.engine())?;
+        for step in MIGRATIONS.iter().filter(|step| state.pending.contains(&step.name)) {
+            let text = step.text(self.engine());
+            on!(&mut tx, connection => sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await.map(drop))?;
+            on!(&mut tx, connection => sqlx::query(
+                    "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)")
+                .bind(step.version)
+                .bind(step.name)
+                .bind(step.checksum(self.engine()))
+                .bind(now)
+                .execute(connection)
+                .await
+                .map(drop))?;
+        }
+        tx.commit().await?;
+        Ok(state.pending)
+    }
+
+    /// Begins a transaction that no other migrating program has beside it. PostgreSQL's lock is tried again
+    /// and again instead of waited for: a waiting statement would hold up CREATE INDEX CONCURRENTLY elsewhere.
+    async fn begin_alone(&self) -> Result<Tx, StoreError> {
+        let mut pause = Duration::from_millis(250);
+        loop {
+            let mut tx = self.begin().await?;
+            let Either::Postgres(postgres) = &mut tx else { return Ok(tx) };
+            let free: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
+                .bind(LOCK)
+                .fetch_one(&mut **postgres)
+                .await?;
+            if free {
+                // A schema change may take longer than a request may.
+                sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut **postgres).await?;
+                return Ok(tx);
+            }
+            drop(tx);
+            tracing::info!("waiting for another process to migrate");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+type Applied = Vec<(i64, String, String)>;
+
+const APPLIED: &str = "SELECT version, name, checksum FROM schema_migrations ORDER BY version";
+
+async fn applied(session: &mut Session) -> Result<Applied, StoreError> {
+    let listed: Result<Applied, sqlx::Error> =
+        on!(session, connection => sqlx::query_as(APPLIED).fetch_all(connection).await);
+    match listed.map_err(StoreError::from) {
+        // There is no list before the first step.
+        Err(StoreError::Unavailable(detail)) if detail.contains("schema_migrations") => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+fn compare(applied: &[(i64, String, String)], engine: Engine) -> Result<SchemaState, MigrateError> {
+    let mut state = SchemaState::default();
+    for step in MIGRATIONS {
+        match applied.iter().find(|(version, ..)| *version == step.version) {
+            None => state.pending.push(step.name),
+            Some((_, name, checksum)) if *name != step.name || *checksum != step.checksum(engine) => {
+                return Err(MigrateError::Changed(step.name.to_owned()));
+            }
+            Some(_) => {}
+        }
+    }
+    state.newer =
+        applied.iter().filter(|(version, ..)| MIGRATIONS.iter().all(|step| step.version != *version)).count();
+    Ok(state)
+}

@@ -1,0 +1,226 @@
+//! The only SQL. One text serves SQLite and PostgreSQL wherever the two agree; where they do not, the
+//! difference lives in the migrations (views, defaults) or in a constant per engine beside its use.
+
+pub mod changes;
+mod connect;
+mod error;
+mod filter;
+pub mod idempotency;
+pub mod journal;
+pub mod list;
+pub mod lookup;
+pub mod migrate;
+pub mod users;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub use connect::{Target, OpenError, StoreOptions};
+pub use error::StoreError;
+
+use crate::telemetry::metrics::Metrics;
+
+/// The database engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded; for one replica.
+    Sqlite,
+    /// For any number of replicas.
+    Postgres,
+}
+
+/// A value for each engine.
+#[derive(Clone, Debug)]
+pub(crate) enum Either<S, P> {
+    Sqlite(S),
+    Postgres(P),
+}
+
+/// A connection that is lent for reading.
+pub(crate) type Session = Either<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
+/// A running transaction.
+pub(crate) type Tx = Either<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
+
+/// SQLite has one writer at a time: its connection stands apart, so that readers never wait for it.
+#[derive(Clone, Debug)]
+pub(crate) struct SqlitePools {
+    pub(crate) read: SqlitePool,
+    pub(crate) write: SqlitePool,
+}
+
+/// The probe has a connection of its own: a busy pool is no reason to call the service unready.
+#[derive(Clone, Debug)]
+pub(crate) struct PgPools {
+    pub(crate) main: PgPool,
+    pub(crate) probe: PgPool,
+}
+
+/// Runs the same expression on the connection of either engine.
+macro_rules! on {
+    ($session:expr, $connection:ident => $body:expr) => {
+        match $session {
+            $crate::store::Either::Sqlite(lent) => {
+                let $connection = &mut **lent;
+                $body
+            }
+            $crate::store::Either::Postgres(lent) => {
+                let $connection = &mut **lent;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on;
+
+/// Runs a read on a lent connection: timed, bounded, and repeated when the connection turns out to be dead.
+macro_rules! read {
+    ($store:expr, $operation:literal, $session:ident => $body:expr) => {{
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let started = std::time::Instant::now();
+            let outcome = match $store.session().await {
+                Err(error) => Err(error),
+                Ok(mut $session) => {
+                    let limited = tokio::time::timeout($store.options.statement_timeout, $body).await;
+                    match limited {
+                        Ok(done) => done,
+                        Err(_) => {
+                            $session.abandon();
+                            Err($crate::store::StoreError::Unavailable("the database takes too long".to_owned()))
+                        }
+                    }
+                }
+            };
+            $store.observe($operation, started, outcome.as_ref().err());
+            match outcome {
+                Err($crate::store::StoreError::ConnectionLost(_)) if attempt <= $store.options.connections => {}
+                outcome => break outcome,
+            }
+        }
+    }};
+}
+pub(crate) use read;
+
+impl Session {
+    /// Closes the socket instead of giving the connection back: its state is not known any more.
+    pub(crate) fn abandon(self) {
+        match self {
+            Self::Sqlite(lent) => drop(lent.detach()),
+            Self::Postgres(lent) => drop(lent.detach()),
+        }
+    }
+}
+
+/// The store: a handle that is cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pools: Either<SqlitePools, PgPools>,
+    options: Arc<StoreOptions>,
+    metrics: Arc<Metrics>,
+    /// Idempotency keys whose write runs in this process.
+    running: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Store {
+    /// Which engine this is.
+    pub fn engine(&self) -> Engine {
+        match self.pools {
+            Either::Sqlite(_) => Engine::Sqlite,
+            Either::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Whether writes are refused by configuration.
+    pub fn is_read_only(&self) -> bool {
+        self.options.read_only
+    }
+
+    /// Connections in use, idle, and allowed.
+    pub fn connections(&self) -> (u32, u32, u32) {
+        let count = |size: u32, idle: usize, max: u32| {
+            let idle = u32::try_from(idle).unwrap_or(size).min(size);
+            (size - idle, idle, max)
+        };
+        match &self.pools {
+            Either::Sqlite(pools) => {
+                let read = &pools.read;
+                let (used, idle, max) =
+                    count(read.size(), read.num_idle(), read.options().get_max_connections());
+                let write = &pools.write;
+                let (writing, resting, _) = count(write.size(), write.num_idle(), 1);
+                (used + writing, idle + resting, max + 1)
+            }
+            Either::Postgres(PgPools { main, .. }) => {
+                count(main.size(), main.num_idle(), main.options().get_max_connections())
+            }
+        }
+    }
+
+    /// Closes all connections; SQLite then has its log merged into the database file.
+    pub async fn close(&self) {
+        const PATIENCE: Duration = Duration::from_secs(3);
+        let closing = async {
+            match &self.pools {
+                Either::Sqlite(pools) => {
+                    pools.read.close().await;
+                    let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pools.write).await;
+                    pools.write.close().await;
+                }
+                Either::Postgres(pools) => {
+                    pools.probe.close().await;
+                    pools.main.close().await;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, closing).await;
+    }
+
+    /// Lends a connection for reading.
+    pub(crate) async fn session(&self) -> Result<Session, StoreError> {
+        Ok(match &self.pools {
+            Either::Sqlite(pools) => Either::Sqlite(pools.read.acquire().await?),
+            Either::Postgres(pools) => Either::Postgres(pools.main.acquire().await?),
+        })
+    }
+
+    /// Begins a transaction that will write.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let begun = match &self.pools {
+                Either::Sqlite(pools) => pools.write.begin_with("BEGIN IMMEDIATE").await.map(Either::Sqlite),
+                Either::Postgres(pools) => pools.main.begin().await.map(Either::Postgres),
+            };
+            match begun.map_err(StoreError::from) {
+                Err(StoreError::ConnectionLost(_)) if attempt <= self.options.connections => {}
+                begun => return begun,
+            }
+        }
+    }
+
+    /// Records the time and the outcome of one operation.
+    pub(crate) fn observe(&self, operation: &'static str, started: Instant, error: Option<&StoreError>) {
+        let fault = error.is_some_and(StoreError::is_fault);
+        self.metrics.query(operation, started.elapsed().as_secs_f64(), !fault);
+    }
+}
+
+impl Tx {
+    /// Commits. A connection that is lost here leaves it open whether the write was done.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        let done = match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        };
+        done.map_err(|error| match StoreError::from(error) {
+            StoreError::ConnectionLost(detail) => StoreError::OutcomeUnknown(detail),
+            other => other,
+        })
+    }
+}

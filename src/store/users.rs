@@ -1,0 +1,269 @@
+//! Writing users. One function, one transaction: the rows and the journal together, or nothing.
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::idempotency::{self, IdempotencyKey};
+use super::journal::{Author, append};
+use super::{Either, Store, StoreError, Tx, on};
+use crate::model::change::Action;
+use crate::model::etag::{Condition, of_version};
+use crate::model::user::{Draft, FieldError, User, apply_merge_patch, draft_for_create, draft_for_replace};
+
+pub(super) const COLUMNS: &str =
+    "id, name, email, active, external_id, profile, version, created_at, updated_at";
+
+pub(super) type UserRow =
+    (i64, String, Option<String>, bool, Option<String>, String, i64, i64, i64);
+
+/// What a request demands of the user's version (RFC 9110 sections 13.1.1 and 13.1.2).
+#[derive(Clone, Debug, Default)]
+pub struct Preconditions {
+    /// `If-Match`
+    pub if_match: Option<Condition>,
+    /// `If-None-Match`
+    pub if_none_match: Option<Condition>,
+}
+
+impl Preconditions {
+    /// Whether they hold for a user that exists with this version.
+    pub fn hold(&self, version: i64) -> bool {
+        let tag = of_version(version);
+        self.if_match.as_ref().is_none_or(|condition| condition.matches_strongly(&tag))
+            && self.if_none_match.as_ref().is_none_or(|condition| !condition.matches_weakly(&tag))
+    }
+}
+
+/// One change that is asked for. Bodies are JSON objects as they came.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// A new user.
+    Create(Map<String, Value>),
+    /// All writable attributes.
+    Replace(i64, Map<String, Value>, Preconditions),
+    /// A JSON merge patch (RFC 7396).
+    Patch(i64, Map<String, Value>, Preconditions),
+    /// The end of a user.
+    Delete(i64, Preconditions),
+}
+
+/// What became of one operation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Written {
+    /// Whether it was a create.
+    pub created: bool,
+    /// The user as it is now; `None` after a delete.
+    pub user: Option<User>,
+}
+
+/// Everything about a write beside the operations themselves.
+#[derive(Clone, Debug)]
+pub struct WriteContext {
+    /// Who writes, and when.
+    pub author: Author,
+    /// The key under which the answer is kept.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// An error and the operation, counted from 0, that it belongs to.
+#[derive(Clone, Debug)]
+pub struct WriteError {
+    /// Which operation.
+    pub operation: usize,
+    /// What is wrong.
+    pub error: StoreError,
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self { operation: 0, error }
+    }
+}
+
+impl Store {
+    /// Does all operations in their order, or none of them.
+    ///
+    /// The work goes on when the caller goes away: a write that was begun ends in a commit or an error,
+    /// never in a connection whose state nobody knows.
+    pub async fn write(
+        &self,
+        context: WriteContext,
+        operations: Vec<Operation>,
+    ) -> Result<Vec<Written>, WriteError> {
+        const ATTEMPTS: u32 = 5;
+        if self.is_read_only() {
+            return Err(StoreError::ReadOnly("this server takes no writes now".to_owned()).into());
+        }
+        check_creates(&operations)?;
+        let store = self.clone();
+        let work = async move {
+            let started = Instant::now();
+            let mut attempt = 0;
+            let outcome = loop {
+                attempt += 1;
+                match store.write_once(&context, &operations).await {
+                    Err(WriteError { error: StoreError::Serialization(_), .. }) if attempt < ATTEMPTS => {}
+                    outcome => break outcome,
+                }
+            };
+            store.observe("write", started, outcome.as_ref().err().map(|failed| &failed.error));
+            outcome
+        };
+        tokio::spawn(work).await.unwrap_or_else(|_| {
+            Err(StoreError::OutcomeUnknown("the write ended unexpectedly".to_owned()).into())
+        })
+    }
+
+    async fn write_once(
+        &self,
+        context: &WriteContext,
+        operations: &[Operation],
+    ) -> Result<Vec<Written>, WriteError> {
+        let _running = context.idempotency.as_ref().map(|key| self.enter(key)).transpose()?;
+        let mut tx = self.begin().await?;
+        if let Some(key) = &context.idempotency
+            && let Some(results) = idempotency::recall(&mut tx, key, context.author.now).await?
+        {
+            return Ok(results);
+        }
+        let mut results = Vec::with_capacity(operations.len());
+        for (index, operation) in operations.iter().enumerate() {
+            let (action, written) = apply(&mut tx, &context.author, operation)
+                .await
+                .map_err(|error| WriteError { operation: index, error })?;
+            self.metrics.write(action.map_or("user.unchanged", Action::name));
+            results.push(written);
+        }
+        if let Some(key) = &context.idempotency {
+            idempotency::remember(&mut tx, key, &results, context.author.now).await?;
+        }
+        tx.commit().await?;
+        Ok(results)
+    }
+}
+
+/// Creates need no look at the database to be refused.
+fn check_creates(operations: &[Operation]) -> Result<(), WriteError> {
+    for (index, operation) in operations.iter().enumerate() {
+        if let Operation::Create(body) = operation {
+            draft_for_create(body)
+                .map_err(|errors| WriteError { operation: index, error: StoreError::Invalid(errors) })?;
+        }
+    }
+    Ok(())
+}
+
+async fn apply(
+    tx: &mut Tx,
+    author: &Author,
+    operation: &Operation,
+) -> Result<(Option<Action>, Written), StoreError> {
+    type Change = fn(&Map<String, Value>, &User) -> Result<Draft, Vec<FieldError>>;
+    let (id, body, preconditions, change): (_, _, _, Change) = match operation {
+        Operation::Create(body) => {
+            let user = create(tx, author, body).await?;
+            return Ok((Some(Action::Created), Written { created: true, user: Some(user) }));
+        }
+        Operation::Delete(id, preconditions) => {
+            delete(tx, author, *id, preconditions).await?;
+            return Ok((Some(Action::Deleted), Written { created: false, user: None }));
+        }
+        Operation::Replace(id, body, preconditions) => (*id, body, preconditions, draft_for_replace),
+        Operation::Patch(id, body, preconditions) => (*id, body, preconditions, apply_merge_patch),
+    };
+    let before = lock(tx, id, preconditions).await?;
+    let draft = change(body, &before).map_err(StoreError::Invalid)?;
+    if draft == Draft::from(&before) {
+        return Ok((None, Written { created: false, user: Some(before) }));
+    }
+    let after = update(tx, author, &before, draft).await?;
+    Ok((Some(Action::Updated), Written { created: false, user: Some(after) }))
+}
+
+const INSERT: &str = "INSERT INTO users \
+     (name, name_key, email, email_key, active, external_id, profile, version, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8) RETURNING id";
+
+async fn create(tx: &mut Tx, author: &Author, body: &Map<String, Value>) -> Result<User, StoreError> {
+    let draft = draft_for_create(body).map_err(StoreError::Invalid)?;
+    let id: i64 = on!(tx, connection => sqlx::query_scalar(INSERT)
+        .bind(draft.name.as_str())
+        .bind(draft.name_key())
+        .bind(draft.email.as_deref())
+        .bind(draft.email_key())
+        .bind(draft.active)
+        .bind(draft.external_id.as_deref())
+        .bind(draft.profile_text())
+        .bind(author.now)
+        .fetch_one(connection)
+        .await)?;
+    let user = draft.into_user(id, 1, author.now, author.now);
+    append(tx, author, Action::Created, None, Some(&user)).await?;
+    Ok(user)
+}
+
+const UPDATE: &str = "UPDATE users SET name = $2, name_key = $3, email = $4, email_key = $5, active = $6, \
+     external_id = $7, profile = $8, version = $9, updated_at = $10 WHERE id = $1";
+
+async fn update(tx: &mut Tx, author: &Author, before: &User, draft: Draft) -> Result<User, StoreError> {
+    let version = before.version + 1;
+    on!(tx, connection => sqlx::query(UPDATE)
+        .bind(before.id)
+        .bind(draft.name.as_str())
+        .bind(draft.name_key())
+        .bind(draft.email.as_deref())
+        .bind(draft.email_key())
+        .bind(draft.active)
+        .bind(draft.external_id.as_deref())
+        .bind(draft.profile_text())
+        .bind(version)
+        .bind(author.now)
+        .execute(connection)
+        .await
+        .map(drop))?;
+    let after = draft.into_user(before.id, version, before.created_at, author.now);
+    append(tx, author, Action::Updated, Some(before), Some(&after)).await?;
+    Ok(after)
+}
+
+async fn delete(
+    tx: &mut Tx,
+    author: &Author,
+    id: i64,
+    preconditions: &Preconditions,
+) -> Result<(), StoreError> {
+    let before = lock(tx, id, preconditions).await?;
+    on!(tx, connection => sqlx::query("DELETE FROM users WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await
+        .map(drop))?;
+    append(tx, author, Action::Deleted, Some(&before), None).await
+}
+
+/// Reads a user for a change, so that no other writer changes it before the commit.
+async fn lock(tx: &mut Tx, id: i64, preconditions: &Preconditions) -> Result<User, StoreError> {
+    // SQLite's transaction has the whole file locked; PostgreSQL's must lock the row.
+    let suffix = if matches!(tx, Either::Postgres(_)) { " FOR UPDATE" } else { "" };
+    let text = format!("SELECT {COLUMNS} FROM users WHERE id = $1{suffix}");
+    let row: Option<UserRow> = on!(tx, connection => sqlx::query_as(sqlx::AssertSqlSafe(text))
+        .bind(id)
+        .fetch_optional(connection)
+        .await)?;
+    let user = to_user(row.ok_or(StoreError::NotFound)?)?;
+    if preconditions.hold(user.version) { Ok(user) } else { Err(StoreError::PreconditionFailed) }
+}
+
+pub(super) fn to_user(row: UserRow) -> Result<User, StoreError> {
+    let (id, name, email, active, external_id, profile, version, created_at, updated_at) = row;
+    let profile = if profile == "{}" {
+        Map::new()
+    } else {
+        serde_json::from_str(&profile)
+            .map_err(|error| StoreError::Internal(format!("profile of user {id}: {error}")))?
+    };
+    Ok(User { id, name, email, active, external_id, profile, version, created_at, updated_at })
+}
+

@@ -1,0 +1,317 @@
+//! Servers to test against: in this process, over real sockets, on either database; or the program itself.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, RequestBuilder, Response};
+use roster::clock::Clock;
+use roster::config::{self, Command, Environment, ServeConfig};
+use roster::server::Shutdown;
+use roster::service::{Parts, Service};
+use roster::store::{Store, StoreOptions, Target};
+use roster::telemetry::{BuildInfo, Metrics};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdout};
+
+/// Makes two tests of one: `both! { async fn name(engine) { … } }` runs on SQLite and on PostgreSQL.
+macro_rules! both {
+    ($($(#[$meta:meta])* async fn $name:ident($engine:ident) $body:block)*) => {
+        $(
+            $(#[$meta])*
+            mod $name {
+                #[allow(unused_imports, clippy::allow_attributes, reason = "not every test needs all of them")]
+                use super::*;
+                use $crate::support::Engine;
+
+                async fn run($engine: Engine) $body
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn sqlite() {
+                    Box::pin(run(Engine::Sqlite)).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn postgres() {
+                    Box::pin(run(Engine::Postgres)).await;
+                }
+            }
+        )*
+    };
+}
+pub(crate) use both;
+
+pub(crate) use roster::store::Engine;
+
+/// A variable of the test run; `cargo xtask test` sets them all.
+#[expect(clippy::disallowed_methods, reason = "tests are told what to use by their environment")]
+pub(crate) fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo xtask test`"))
+}
+
+/// An empty database that goes away with this value.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    directory: Option<TempDir>,
+}
+
+impl Database {
+    /// A file in a directory of its own, or a database of its own on the test server.
+    pub(crate) async fn create(engine: Engine) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        if engine == Engine::Sqlite {
+            let directory = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}", directory.path().join("roster.db").display());
+            return Self { url, directory: Some(directory) };
+        }
+        let name = format!("roster_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let server = variable("ROSTER_TEST_POSTGRES_URL");
+        let mut admin = PgConnection::connect(&server).await.unwrap();
+        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        Self { url: format!("{base}/{name}"), directory: None }
+    }
+
+    /// The SQLite file.
+    pub(crate) fn path(&self) -> PathBuf {
+        PathBuf::from(self.url.strip_prefix("sqlite:").unwrap())
+    }
+
+    /// A migrated store of its own, beside whatever else uses the database.
+    pub(crate) async fn store(&self) -> Store {
+        let target = Target::parse(&self.url).unwrap();
+        let store = Store::open(&target, StoreOptions::default(), metrics()).await.unwrap();
+        store.migrate(0).await.unwrap();
+        store
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.directory.is_some() {
+            return;
+        }
+        let url = self.url.clone();
+        // A thread with a runtime of its own: drop can't wait inside the test's.
+        let dropped = std::thread::spawn(move || {
+            let (base, name) = url.rsplit_once('/').unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                if let Ok(mut admin) = PgConnection::connect(&format!("{base}/postgres")).await {
+                    let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                    let _ = admin.execute(AssertSqlSafe(statement)).await;
+                }
+            });
+        });
+        let _ = dropped.join();
+    }
+}
+
+pub(crate) fn metrics() -> Arc<Metrics> {
+    let text = || "test".to_owned();
+    Arc::new(Metrics::new(BuildInfo { version: text(), commit: text(), rustc: text() }))
+}
+
+/// The settings of `roster serve` for these arguments.
+pub(crate) fn settings(arguments: &[&str]) -> ServeConfig {
+    let all = ["roster", "serve"].iter().chain(arguments).map(std::ffi::OsString::from);
+    let none: [(String, String); 0] = [];
+    match config::parse(all, &Environment::from_iter(none)) {
+        Ok(Command::Serve(config)) => config,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A service in this process.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) ops: String,
+    pub(crate) client: Client,
+    pub(crate) service: Option<Service>,
+    pub(crate) database: Arc<Database>,
+}
+
+impl Server {
+    /// On a fresh database, with the system's clock.
+    pub(crate) async fn start(engine: Engine) -> Self {
+        Self::with(engine, &[], Clock::System).await
+    }
+
+    /// On a fresh database, with more arguments for `serve`.
+    pub(crate) async fn with(engine: Engine, arguments: &[&str], clock: Clock) -> Self {
+        Self::on(Arc::new(Database::create(engine).await), arguments, clock).await
+    }
+
+    /// On a database that others may use too.
+    pub(crate) async fn on(database: Arc<Database>, arguments: &[&str], clock: Clock) -> Self {
+        let mut all = vec!["--database-url", &database.url, "--listen", "127.0.0.1:0"];
+        all.extend(["--ops-listen", "127.0.0.1:0", "--drain-seconds", "0", "--shutdown-seconds", "2"]);
+        // What a test gives comes last and wins.
+        for pair in arguments.chunks(2) {
+            if let Some(place) = all.iter().position(|known| *known == pair[0]) {
+                all[place + 1] = pair[1];
+            } else {
+                all.extend(pair);
+            }
+        }
+        let (shutdown, trigger) = Shutdown::new();
+        let parts = Parts { clock, metrics: metrics(), traced: false, shutdown, trigger };
+        let service = Service::start(&settings(&all), parts).await.unwrap();
+        Self {
+            url: format!("http://{}", service.address()),
+            ops: format!("http://{}", service.ops_address()),
+            client: client(),
+            service: Some(service),
+            database,
+        }
+    }
+
+    /// A request to the public port.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
+        self.request(Method::POST, path).json(body).send().await.unwrap()
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
+        self.request(Method::PUT, path).json(body).send().await.unwrap()
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Response {
+        self.request(Method::PATCH, path).json(body).send().await.unwrap()
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Response {
+        self.request(Method::DELETE, path).send().await.unwrap()
+    }
+
+    /// Creates a user and gives its attributes.
+    pub(crate) async fn create(&self, body: &Value) -> Value {
+        let response = self.post("/users", body).await;
+        assert_eq!(response.status(), 201, "{body}");
+        response.json().await.unwrap()
+    }
+
+    /// Ends the service in an orderly way.
+    pub(crate) async fn stop(mut self) {
+        let service = self.service.take().unwrap();
+        service.stop();
+        service.ended().await;
+    }
+}
+
+/// An HTTP client that follows no redirects and uses no proxy.
+pub(crate) fn client() -> Client {
+    Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
+}
+
+/// The status, and the body as JSON (null when it is empty).
+pub(crate) async fn parts(response: Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+    (status, body)
+}
+
+/// Asserts that an answer is a problem with this status and type.
+pub(crate) async fn assert_problem(response: Response, status: u16, slug: &str) -> Value {
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let (found, body) = parts(response).await;
+    assert_eq!((found, body["status"].as_u64()), (status, Some(u64::from(status))), "{body}");
+    assert_eq!(body["type"], format!("urn:roster:problem:{slug}"), "{body}");
+    body
+}
+
+/// The path and query of the `rel="next"` link.
+pub(crate) fn next_link(response: &Response) -> Option<String> {
+    let link = response.headers().get("link")?.to_str().unwrap();
+    Some(link.strip_prefix('<')?.split_once(">; rel=\"next\"")?.0.to_owned())
+}
+
+/// The program itself, in a process of its own; killed with this value.
+pub(crate) struct Program {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    pub(crate) ops: String,
+    /// Lines of the log after the one that told the addresses.
+    pub(crate) log: tokio::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    /// `roster serve` on free ports; returns when it listens.
+    pub(crate) async fn serve(database_url: &str, arguments: &[&str]) -> Self {
+        let mut command = program(&["serve", "--database-url", database_url]);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.args(["--ops-listen", "127.0.0.1:0"]).args(arguments).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
+        loop {
+            let line = log.next_line().await.unwrap().expect("the program ended before it listened");
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["message"] == "listening" {
+                let url = format!("http://{}", line["address"].as_str().unwrap());
+                let ops = format!("http://{}", line["ops_address"].as_str().unwrap());
+                return Self { child, url, ops, log };
+            }
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.id().unwrap(), name);
+    }
+
+    /// Reads the log to its end on the side, so that the pipe never fills.
+    pub(crate) fn drain_log(&mut self) -> tokio::task::JoinHandle<Vec<String>> {
+        let empty = tokio::process::Command::new("true").stdout(Stdio::piped()).spawn().unwrap().stdout.unwrap();
+        let mut log = std::mem::replace(&mut self.log, BufReader::new(empty).lines());
+        tokio::spawn(async move {
+            let mut lines = Vec::new();
+            while let Ok(Some(line)) = log.next_line().await {
+                lines.push(line);
+            }
+            lines
+        })
+    }
+}
+
+/// A command line of the program, without any variable of the surroundings.
+pub(crate) fn program(arguments: &[&str]) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_roster"));
+    command.args(arguments).env_clear().kill_on_drop(true).stdin(Stdio::null());
+    command
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(process: u32, name: &str) {
+    let status = std::process::Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
+    assert!(status.unwrap().success(), "kill -{name} {process}");
+}
+
+/// Waits until something is so, at most `limit`; gives the time that it took.
+pub(crate) async fn eventually<F>(limit: Duration, what: &str, mut check: F) -> Duration
+where
+    F: AsyncFnMut() -> bool,
+{
+    let start = Instant::now();
+    loop {
+        if check().await {
+            return start.elapsed();
+        }
+        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

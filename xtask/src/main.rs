@@ -1,0 +1,94 @@
+//! The project's own commands, for developers and CI: `cargo xtask help`.
+//!
+//! It has no dependencies and never links the program itself: what it checks, it runs.
+
+mod apt;
+mod deny;
+mod measure;
+mod openapi;
+mod postgres;
+mod python;
+mod release;
+mod shell;
+mod stages;
+mod test;
+
+use std::process::ExitCode;
+
+use shell::{Failure, Workspace, say, warn};
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+Commands:
+  test [--fast] [-- ARGS]         Pass every test. Finds PostgreSQL and the Python tools, or installs them where it
+                                  may, checks format and lints, starts a throw-away PostgreSQL, runs cargo test.
+                                  --fast leaves out format and lints. ARGS go to cargo test: a name to filter by,
+                                  or options, as in `cargo xtask test -- --test it users -- --nocapture`
+  openapi [--check]               Write openapi.json from the program; --check only compares
+  deny [--require-advisories]     Check licences, sources and bans of the dependencies with cargo-deny, and the
+                                  advisories if their database can be fetched
+  release [--check]               Build the static program for x86_64-unknown-linux-gnu; --check builds it twice
+                                  from nothing and compares the bytes
+  measure [--users N]             Print start time, idle memory, and the memory and rate of streaming N users
+                                  (1000000), on SQLite and PostgreSQL
+  help                            Print this
+
+Environment:
+  ROSTER_TEST_POSTGRES_URL        Use this PostgreSQL, as a superuser, instead of starting one:
+                                  postgres://USER:PASSWORD@HOST:PORT/DATABASE
+  CARGO_TARGET_DIR                Where builds, tools and test databases go (target)
+
+Exit code: 0, or that of what failed; 2 when a tool is missing or the usage is wrong.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            warn(&format!("cargo xtask: {}", failure.message));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn dispatch(args: &[String]) -> Result<(), Failure> {
+    let workspace = Workspace::locate()?;
+    let (command, rest) = args.split_first().map_or(("help", args), |(first, rest)| (first.as_str(), rest));
+    match command {
+        "test" => test::run(&workspace, rest),
+        "openapi" => openapi::run(&workspace, flag(rest, "--check")?),
+        "deny" => deny::run(&workspace, flag(rest, "--require-advisories")?),
+        "release" => release::run(&workspace, flag(rest, "--check")?),
+        "measure" => measure::run(&workspace, rest),
+        "help" | "--help" | "-h" => {
+            say(HELP.trim_end());
+            Ok(())
+        }
+        unknown => Err(Failure::usage(format!("no command {unknown:?}; `cargo xtask help` lists them"))),
+    }
+}
+
+/// Whether the only flag that a command knows was given.
+fn flag(args: &[String], known: &str) -> Result<bool, Failure> {
+    match args {
+        [] => Ok(false),
+        [only] if only == known => Ok(true),
+        _ => Err(Failure::usage(format!("the one option here is {known}, not {:?}", args.join(" ")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_the_known_one_or_absent() {
+        let args = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(!flag(&args(&[]), "--check").unwrap_or(true));
+        assert!(flag(&args(&["--check"]), "--check").unwrap_or(false));
+        assert!(flag(&args(&["--chekc"]), "--check").is_err_and(|failure| failure.code == 2));
+        assert!(flag(&args(&["--check", "--check"]), "--check").is_err());
+    }
+}

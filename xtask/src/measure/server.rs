@@ -1,0 +1,131 @@
+//! A `roster serve` under measurement.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::client;
+use crate::shell::{self, Failure};
+
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running server on ports of its own choice; dropping it kills it.
+pub(super) struct Server {
+    child: Child,
+    started: Instant,
+    addresses: Addresses,
+}
+
+struct Addresses {
+    public: String,
+    ops: String,
+}
+
+impl Server {
+    /// Starts the program on a database and waits until it says where it listens.
+    pub(super) fn start(program: &Path, database: &str) -> Result<Self, Failure> {
+        let mut command = Command::new(program);
+        command.args(["serve", "--database-url", database]);
+        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        shell::without_settings(&mut command);
+        let started = Instant::now();
+        let mut child = command
+            .spawn()
+            .map_err(|error| Failure::new(format!("cannot run {}: {error}", program.display())))?;
+        let (sender, receiver) = mpsc::channel();
+        if let Some(log) = child.stdout.take() {
+            thread::spawn(move || follow(log, &sender));
+        }
+        if let Ok(addresses) = receiver.recv_timeout(START_TIMEOUT) {
+            return Ok(Self { child, started, addresses });
+        }
+        let _ = child.kill().and_then(|()| child.wait());
+        Err(Failure::new("the server did not say where it listens"))
+    }
+
+    /// The address of the API.
+    pub(super) fn public(&self) -> &str {
+        &self.addresses.public
+    }
+
+    /// The address of health and metrics.
+    pub(super) fn ops(&self) -> &str {
+        &self.addresses.ops
+    }
+
+    /// The time from exec to the first 200 at a path.
+    pub(super) fn first_ok(&self, address: &str, path: &str) -> Result<Duration, Failure> {
+        loop {
+            if client::status(address, path).is_ok_and(|status| status == 200) {
+                return Ok(self.started.elapsed());
+            }
+            if self.started.elapsed() > START_TIMEOUT {
+                return Err(Failure::new(format!("no 200 from {path} within {START_TIMEOUT:?}")));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// A field of the kernel's account of the process's memory, in bytes.
+    pub(super) fn memory(&self, field: &str) -> Result<u64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        memory_in(&status, field)
+            .ok_or_else(|| Failure::new(format!("no {field} in /proc: has the server ended?")))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// Reads the log to its end, so that the pipe never fills, and sends the addresses it names.
+fn follow(log: impl Read, addresses: &Sender<Addresses>) {
+    for line in BufReader::new(log).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        if let (true, Some(public), Some(ops)) =
+            (line.contains("\"listening\""), value(&line, "address"), value(&line, "ops_address"))
+        {
+            let _ = addresses.send(Addresses { public, ops });
+        }
+    }
+}
+
+/// The string under a key in a line of JSON; addresses hold nothing that JSON escapes.
+fn value(line: &str, key: &str) -> Option<String> {
+    let (_, after) = line.split_once(&format!("\"{key}\":"))?;
+    let (value, _) = after.trim_start().strip_prefix('"')?.split_once('"')?;
+    Some(value.to_owned())
+}
+
+fn memory_in(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_from_the_log() {
+        let line =
+            r#"{"level":"INFO","message":"listening","ops_address":"127.0.0.1:2","address":"127.0.0.1:1"}"#;
+        assert_eq!(value(line, "address").as_deref(), Some("127.0.0.1:1"));
+        assert_eq!(value(line, "ops_address").as_deref(), Some("127.0.0.1:2"));
+        assert_eq!(value(line, "port"), None);
+    }
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        let status = "Name:\troster\nVmHWM:\t   20480 kB\nVmRSS:\t   10240 kB\n";
+        assert_eq!(memory_in(status, "VmRSS"), Some(10_485_760));
+        assert_eq!(memory_in(status, "VmSwap"), None);
+    }
+}

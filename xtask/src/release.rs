@@ -1,0 +1,130 @@
+//! `cargo xtask release`: one static program, the same bytes from the same commit.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::shell::{self, Failure, Workspace, say};
+
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+
+/// Builds the release into `target/static`; with `check`, builds it twice from nothing, in two
+/// directories, and compares.
+///
+/// # Errors
+/// A build fails, the program is not static, or the two differ.
+pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<(), Failure> {
+    let epoch = commit_time(workspace)?;
+    if !check {
+        return build(workspace, &workspace.target.join("static"), &epoch).map(|_| ());
+    }
+    let mut built = Vec::new();
+    for name in ["first", "second"] {
+        let directory = workspace.target.join("reproduce").join(name);
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory)
+                .map_err(|error| Failure::new(format!("{}: {error}", directory.display())))?;
+        }
+        built.push(build(workspace, &directory, &epoch)?);
+    }
+    if built[0] != built[1] {
+        return Err(Failure::new("two builds of one commit differ: the release is not reproducible"));
+    }
+    say("the two builds are the same");
+    Ok(())
+}
+
+/// Builds into a target directory and returns the program's SHA-256.
+fn build(workspace: &Workspace, target: &Path, epoch: &str) -> Result<String, Failure> {
+    shell::run(&mut command(workspace, target, epoch)?)?;
+    let program = target.join(TRIPLE).join("release/roster");
+    let bytes =
+        std::fs::read(&program).map_err(|error| Failure::new(format!("{}: {error}", program.display())))?;
+    if needs_loader(&bytes) != Some(false) {
+        return Err(Failure::new(format!("{} is not a static program", program.display())));
+    }
+    let sum = shell::ask("sha256sum", &["--binary", &program.to_string_lossy()]);
+    let sum = sum.and_then(|line| line.split_whitespace().next().map(str::to_owned));
+    let sum = sum.ok_or_else(|| Failure::missing("sha256sum is missing (Debian: coreutils)"))?;
+    say(&format!("{sum}  {} ({} bytes)", program.display(), bytes.len()));
+    Ok(sum)
+}
+
+/// The build, with every path of this machine taken out of what it leaves in the program.
+fn command(workspace: &Workspace, target: &Path, epoch: &str) -> Result<Command, Failure> {
+    let cargo_home = match std::env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => std::env::home_dir().ok_or_else(|| Failure::new("CARGO_HOME is not set"))?.join(".cargo"),
+    };
+    // The last prefix that fits wins, and the target directory is usually inside the root.
+    let prefixes = [(&*cargo_home, "/cargo"), (&*workspace.root, "/roster"), (target, "/target")];
+    let mut rustflags = OsString::from("-Ctarget-feature=+crt-static");
+    let mut cflags = OsString::new();
+    for (from, to) in prefixes {
+        // Cargo parts encoded flags at 0x1f, so that a path may hold spaces.
+        rustflags.push("\u{1f}--remap-path-prefix=");
+        cflags.push(if cflags.is_empty() { "-ffile-prefix-map=" } else { " -ffile-prefix-map=" });
+        for flags in [&mut rustflags, &mut cflags] {
+            flags.push(from);
+            flags.push("=");
+            flags.push(to);
+        }
+    }
+    let mut command = workspace.cargo(&["build", "--release", "--locked", "--bin", "roster"]);
+    // With the target named, build scripts and macros are built without these flags.
+    command.args(["--target", TRIPLE, "--target-dir"]).arg(target);
+    command.env("CARGO_ENCODED_RUSTFLAGS", rustflags).env_remove("RUSTFLAGS");
+    command.env(format!("CFLAGS_{}", TRIPLE.replace('-', "_")), cflags);
+    command.env("CARGO_INCREMENTAL", "0").env("SOURCE_DATE_EPOCH", epoch);
+    Ok(command)
+}
+
+/// `SOURCE_DATE_EPOCH` as given, or the seconds of the last commit.
+fn commit_time(workspace: &Workspace) -> Result<String, Failure> {
+    if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
+        return Ok(epoch);
+    }
+    let root = workspace.root.to_string_lossy();
+    shell::ask("git", &["-C", &root, "log", "-1", "--format=%ct"])
+        .ok_or_else(|| Failure::new("no commit to take SOURCE_DATE_EPOCH from: set it"))
+}
+
+/// Whether a 64-bit little-endian ELF file asks for a dynamic loader (a `PT_INTERP` segment);
+/// `None` if it is no such file.
+fn needs_loader(elf: &[u8]) -> Option<bool> {
+    const PT_INTERP: u64 = 3;
+    let number = |at: usize, length: usize| {
+        let bytes = elf.get(at..at.checked_add(length)?)?;
+        Some(bytes.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)))
+    };
+    if !elf.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    let (start, size, count) = (number(0x20, 8)?, number(0x36, 2)?, number(0x38, 2)?);
+    for index in 0..count {
+        let header = usize::try_from(start.checked_add(index * size)?).ok()?;
+        if number(header, 4)? == PT_INTERP {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::needs_loader;
+
+    #[test]
+    fn a_loader_is_seen_in_the_program_headers() {
+        let mut elf = b"\x7fELF\x02\x01".to_vec();
+        elf.resize(0x40, 0);
+        (elf[0x20], elf[0x36], elf[0x38]) = (0x40, 0x38, 1);
+        elf.resize(0x40 + 0x38, 0);
+        elf[0x40] = 1;
+        assert_eq!(needs_loader(&elf), Some(false));
+        elf[0x40] = 3;
+        assert_eq!(needs_loader(&elf), Some(true));
+        assert_eq!(needs_loader(&elf[..0x42]), None);
+        assert_eq!(needs_loader(b"#!/bin/sh\n"), None);
+    }
+}
