@@ -24,7 +24,13 @@ impl Compiler<'_> {
 
     /// Compares with an operator other than `ne` and a value other than `null`.
     pub(super) fn profile_compare(&mut self, path: &[String], operator: Operator, value: &Value) -> String {
-        if path.is_empty() {
+        let typed = match value {
+            Value::Text(_) => true,
+            Value::Real(_) => !operator.is_substring(),
+            Value::Bool(_) => operator == Operator::Eq,
+            Value::Null | Value::Integer(_) | Value::Time(_) => false,
+        };
+        if path.is_empty() || !typed {
             return FALSE.to_owned();
         }
         match self.engine {
@@ -43,7 +49,7 @@ impl Compiler<'_> {
                 let test = self.sqlite_number_test(operator, *real);
                 format!("item.type IN ('integer', 'real') AND {test}")
             }
-            Value::Bool(value) if operator == Operator::Eq => format!("item.type = '{value}'"),
+            Value::Bool(value) => format!("item.type = '{value}'"),
             _ => return FALSE.to_owned(),
         };
         // Of an object json_each would give the members, of a scalar the scalar itself.
@@ -60,9 +66,7 @@ impl Compiler<'_> {
                 ("string", self.text_test(r#"((item.value #>> '{}') COLLATE "C")"#, operator, text))
             }
             Value::Real(real) => ("number", self.postgres_number_test(operator, *real)),
-            Value::Bool(value) if operator == Operator::Eq => {
-                ("boolean", format!("item.value = CAST('{value}' AS jsonb)"))
-            }
+            Value::Bool(value) => ("boolean", format!("item.value = CAST('{value}' AS jsonb)")),
             _ => return FALSE.to_owned(),
         };
         // CASE, because the operands of AND are evaluated in any order, and casting another type is an error.
