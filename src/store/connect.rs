@@ -143,10 +143,10 @@ pub(super) async fn try_connect(url: &Target, patience: Duration) -> Result<(), 
     }
 }
 
-/// Readies a fresh connection: limits, and the journal's epoch if this server is new to the journal.
+/// Readies a fresh connection: limits (compiling a filter to machine code takes longer than running it), and the journal's epoch if this server is new to the journal.
 async fn prepare(connection: &mut PgConnection, statement_limit_ms: u128) -> Result<(), sqlx::Error> {
     let limits = format!(
-        "SET statement_timeout = {statement_limit_ms}; \
+        "SET statement_timeout = {statement_limit_ms}; SET jit = off; \
          SET idle_in_transaction_session_timeout = {statement_limit_ms}"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(limits)).execute(&mut *connection).await?;
