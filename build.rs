@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-#[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=ROSTER_BUILD_COMMIT");

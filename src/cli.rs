@@ -135,14 +135,16 @@ async fn run_demo(config: DemoConfig) -> Result<(), Failure> {
     let url = DatabaseUrl::sqlite(&directory.path().join("demo.db"))?;
     seed(&url).await?;
     let config = config.with_database(url);
-    serve(config, Some(&|service: &Service| print(&demo::welcome(service.address(), service.ops_address())))).await
+    serve(config, Some(&|service: &Service| print(&demo::welcome(service.address(), service.ops_address()))))
+        .await
 }
 
 async fn seed(url: &DatabaseUrl) -> Result<(), Failure> {
     let store = open(url, None).await?;
     let now = Clock::System.now();
     store.migrate(now).await?;
-    let count = store.write(demo::context(now), demo::operations()).await.map_err(|failed| failed.error)?.len();
+    let count =
+        store.write(demo::context(now), demo::operations()).await.map_err(|failed| failed.error)?.len();
     complain(&format!("{count} sample users in a database that goes away with this program"));
     store.close().await;
     Ok(())
@@ -173,7 +175,8 @@ async fn check_schema(store: &Store) -> Result<(), Failure> {
         print(&format!("pending: {}\n", state.pending.join(", ")));
         return Err(Failure { code: NO, message: String::new() });
     }
-    let newer = if state.newer > 0 { format!(", and has {} newer steps", state.newer) } else { String::new() };
+    let newer =
+        if state.newer > 0 { format!(", and has {} newer steps", state.newer) } else { String::new() };
     print(&format!("the schema is up to date{newer}\n"));
     Ok(())
 }
@@ -193,7 +196,8 @@ async fn apply_migrations(store: &Store) -> Result<(), Failure> {
 async fn health(config: HealthConfig) -> Result<(), Failure> {
     let ask = async {
         let mut stream = TcpStream::connect(config.address).await?;
-        let request = format!("GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", config.address);
+        let request =
+            format!("GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", config.address);
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.take(65_536).read_to_end(&mut answer).await?;

@@ -62,12 +62,16 @@ impl Kind {
             Self::NotAcceptable => {
                 (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "No media type that you accept can be made")
             }
-            Self::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not understood")
-            }
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "The body's media type is not understood",
+            ),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::Taken => (StatusCode::CONFLICT, "taken", "A value that must be unique is taken"),
-            Self::BatchRefused => (StatusCode::CONFLICT, "batch-refused", "An operation can't be done, so none was"),
+            Self::BatchRefused => {
+                (StatusCode::CONFLICT, "batch-refused", "An operation can't be done, so none was")
+            }
             Self::PreconditionFailed => {
                 (StatusCode::PRECONDITION_FAILED, "precondition-failed", "A condition does not hold")
             }
@@ -80,14 +84,18 @@ impl Kind {
                 "The idempotency key belongs to another request",
             ),
             Self::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "read-only", "Writes are refused for now"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service can't answer now"),
+            Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service can't answer now")
+            }
             Self::OutcomeUnknown => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "outcome-unknown",
                 "The write may or may not have been done",
             ),
             Self::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "storage-full", "No space is left"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something is broken in the service"),
+            Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something is broken in the service")
+            }
         }
     }
 }
@@ -159,7 +167,10 @@ impl ApiError {
         let prefix = format!("/operations/{}", failed.operation);
         let belongs = matches!(
             failed.error,
-            StoreError::NotFound | StoreError::PreconditionFailed | StoreError::Taken(_) | StoreError::Invalid(_)
+            StoreError::NotFound
+                | StoreError::PreconditionFailed
+                | StoreError::Taken(_)
+                | StoreError::Invalid(_)
         );
         let mut error = Self::from(failed.error);
         if !belongs {
@@ -193,7 +204,8 @@ impl ApiError {
         body.insert("status".to_owned(), status.as_u16().into());
         body.insert("detail".to_owned(), self.detail.clone().into());
         if !self.errors.is_empty() {
-            let list = self.errors.iter().map(|entry| json!({entry.place: entry.name, "detail": entry.detail}));
+            let list =
+                self.errors.iter().map(|entry| json!({entry.place: entry.name, "detail": entry.detail}));
             body.insert("errors".to_owned(), list.collect());
         }
         Value::Object(body)
@@ -233,7 +245,9 @@ impl From<StoreError> for ApiError {
                 Self::new(Kind::PreconditionFailed, "the user has changed, or is not what the condition says")
             }
             StoreError::Invalid(errors) => Self::invalid(errors),
-            StoreError::ReadOnly(_) => Self::new(Kind::ReadOnly, "the directory takes no writes now; reads go on"),
+            StoreError::ReadOnly(_) => {
+                Self::new(Kind::ReadOnly, "the directory takes no writes now; reads go on")
+            }
             StoreError::KeyReused => Self::new(
                 Kind::KeyReused,
                 "this Idempotency-Key was used with another request; take a new key for a new request",
@@ -245,7 +259,9 @@ impl From<StoreError> for ApiError {
                 Kind::OutcomeUnknown,
                 "the database went away during the commit; look, or send it again with the same Idempotency-Key",
             ),
-            StoreError::Full(_) => Self::new(Kind::StorageFull, "the database has no space left; reads go on"),
+            StoreError::Full(_) => {
+                Self::new(Kind::StorageFull, "the database has no space left; reads go on")
+            }
             StoreError::Unavailable(_)
             | StoreError::ConnectionLost(_)
             | StoreError::Serialization(_)

@@ -81,7 +81,13 @@ pub fn router() -> Router<App> {
     router.fallback(unknown).method_not_allowed_fallback(wrong_method)
 }
 
-fn route<H, T>(method: Method, path: &'static str, id: &'static str, handler: H, describe: fn() -> Value) -> Route
+fn route<H, T>(
+    method: Method,
+    path: &'static str,
+    id: &'static str,
+    handler: H,
+    describe: fn() -> Value,
+) -> Route
 where
     H: Handler<T, App>,
     T: 'static,

@@ -1,37 +1,27 @@
 //! The whole service: two ports, a database, and what goes on in the background.
 
+mod application;
+mod background;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::docs;
 use crate::api::health::Ops;
-use crate::app::{App, Readiness, RequestLimits, Texts};
+use crate::app::Readiness;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
-use crate::directory::coalescer::Lookups;
-use crate::error::{ApiError, Kind};
 use crate::server::{self, Limits, ServerStats, Shutdown, ShutdownTrigger};
 use crate::store::migrate::MigrateError;
-use crate::store::{OpenError, Store, StoreError, StoreOptions, Target};
-use crate::telemetry::metrics::PoolSample;
-use crate::telemetry::{Metrics, Observer, RequestIds, observe};
-use crate::{openapi, routes};
-
-/// How often the database is asked for a sign of life.
-const PROBE_INTERVAL: Duration = Duration::from_millis(700);
-/// How often answers kept under idempotency keys are cleared away.
-const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+use crate::store::{OpenError, Store, StoreOptions, Target};
+use crate::telemetry::Metrics;
+use application::{application, panicked};
+use background::{probe, register, sweep, watch};
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -201,7 +191,7 @@ fn start_ops(listener: TcpListener, readiness: &Readiness, parts: &Parts) -> Ops
         shutdown: parts.shutdown.clone(),
         metrics: parts.metrics.clone(),
     };
-    let app = routes::ops().with_state(state).layer(CatchPanicLayer::custom(panicked));
+    let app = crate::routes::ops().with_state(state).layer(CatchPanicLayer::custom(panicked));
     let (shutdown, trigger) = Shutdown::new();
     let limits = Limits {
         drain: Duration::ZERO,
@@ -223,125 +213,5 @@ fn limits(config: &ServeConfig) -> Limits {
         drain: server.drain,
         deadline: server.shutdown,
         ..Limits::default()
-    }
-}
-
-fn register(metrics: &Metrics, store: &Store, stats: &Arc<ServerStats>) {
-    let pool = store.clone();
-    metrics.sample_pool(move || {
-        let (used, idle, max) = pool.connections();
-        PoolSample { used: used.into(), idle: idle.into(), max: max.into() }
-    });
-    let stats = stats.clone();
-    metrics.sample(move |samples| {
-        samples.gauge("roster_connections_open", "Client connections that are open", count(stats.open()));
-        samples.counter("roster_connections_accepted", "Client connections accepted", stats.accepted());
-        samples.counter(
-            "roster_connections_head_timeout",
-            "Connections closed because a request's head took too long",
-            stats.head_timeouts(),
-        );
-        samples.counter(
-            "roster_connections_slow_reader",
-            "Connections cut because the client took its answer too slowly",
-            stats.slow_readers(),
-        );
-        samples.counter(
-            "roster_connections_cut",
-            "Connections cut at the deadline of the shutdown",
-            stats.cut_at_deadline(),
-        );
-        samples.counter("roster_accept_errors", "Connections that could not be accepted", stats.accept_errors());
-    });
-    metrics.sample_runtime(tokio::runtime::Handle::current());
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-fn count(number: u64) -> f64 {
-    number as f64
-}
-
-/// The public router with its layers, the outermost last.
-fn application(
-    config: &ServeConfig,
-    store: &Store,
-    readiness: Readiness,
-    parts: &Parts,
-) -> Result<Router, StartError> {
-    let document = openapi::document();
-    let limits =
-        RequestLimits { max_body: config.server.max_body_bytes, timeout: config.server.request_timeout };
-    let app = App {
-        store: store.clone(),
-        lookups: Lookups::start(store),
-        clock: parts.clock.clone(),
-        limits,
-        readiness,
-        texts: Arc::new(Texts {
-            openapi: Bytes::from(openapi::text()),
-            docs: Bytes::from(docs::page(&document)?),
-            docs_policy: docs::content_security_policy(),
-        }),
-    };
-    let ids = Arc::new(RequestIds::from_system());
-    let observer = Observer::new(parts.metrics.clone(), ids, parts.traced);
-    Ok(routes::router()
-        .with_state(app)
-        .layer(from_fn_with_state(limits.timeout, limit_time))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(observer, observe)))
-}
-
-/// Bounds the time until the head of the answer; bodies have a least drain rate instead.
-async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "the request took too long; a write may or may not have been done";
-            ApiError::new(Kind::Unavailable, detail).into_response()
-        }
-    }
-}
-
-fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
-    let text = cause
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| cause.downcast_ref::<String>().cloned())
-        .unwrap_or_default();
-    tracing::error!(panic = text, "a handler panicked");
-    ApiError::from(StoreError::Internal(format!("panic: {text}"))).into_response()
-}
-
-/// Whether requests can be answered: the database is there and its schema is new enough.
-async fn probe(store: &Store) -> Result<(), String> {
-    match store.probe().await {
-        Ok(state) if state.pending.is_empty() => Ok(()),
-        Ok(state) => Err(format!("the schema lacks {}", state.pending.join(", "))),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-async fn watch(store: Store, readiness: Readiness) {
-    let mut was_ready = readiness.get().is_ok();
-    loop {
-        tokio::time::sleep(PROBE_INTERVAL).await;
-        let state = probe(&store).await;
-        match (&state, was_ready) {
-            (Err(reason), true) => tracing::warn!(reason, "not ready"),
-            (Ok(()), false) => tracing::info!("ready"),
-            _ => {}
-        }
-        was_ready = state.is_ok();
-        readiness.set(state);
-    }
-}
-
-async fn sweep(store: Store, clock: Clock) {
-    loop {
-        tokio::time::sleep(SWEEP_INTERVAL).await;
-        if let Err(error) = store.forget_old_keys(clock.now()).await {
-            tracing::warn!(%error, "old idempotency keys stay for now");
-        }
     }
 }

@@ -30,7 +30,8 @@ pub async fn read(app: &App, headers: &HeaderMap, body: Body, types: &[&str]) ->
     }
     let max = app.limits.max_body;
     let too_large = || ApiError::new(Kind::TooLarge, format!("the body may have {max} bytes at most"));
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let declared =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > max as u64) {
         return Err(too_large());
     }
@@ -61,10 +62,9 @@ pub fn condition(headers: &HeaderMap, name: &HeaderName) -> ApiResult<Option<Con
         return Ok(None);
     }
     let texts: Option<Vec<&str>> = lines.map(|value| value.to_str().ok()).collect();
-    texts
-        .and_then(|texts| Condition::parse(&texts.join(",")))
-        .map(Some)
-        .ok_or_else(|| ApiError::header(Kind::Malformed, name, "must be * or a list of entity tags in quotes"))
+    texts.and_then(|texts| Condition::parse(&texts.join(","))).map(Some).ok_or_else(|| {
+        ApiError::header(Kind::Malformed, name, "must be * or a list of entity tags in quotes")
+    })
 }
 
 /// The idempotency key of a request, tied to what is asked.

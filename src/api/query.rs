@@ -50,7 +50,11 @@ pub fn check(uri: &Uri, known: &BTreeSet<String>) -> ApiResult<()> {
         if !known.contains(name) {
             let list = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             let has = if list.is_empty() { "it has none".to_owned() } else { format!("it has {list}") };
-            return Err(ApiError::parameter(Kind::Invalid, name, format!("does not belong to this path; {has}")));
+            return Err(ApiError::parameter(
+                Kind::Invalid,
+                name,
+                format!("does not belong to this path; {has}"),
+            ));
         }
         if !seen.insert(name) {
             return Err(ApiError::parameter(Kind::Invalid, name, "occurs more than once"));

@@ -160,7 +160,9 @@ fn read_id(text: &str) -> ApiResult<i64> {
 
 fn single(results: Vec<Written>) -> Result<Option<User>, StoreError> {
     let written = results.into_iter().next();
-    written.map(|written| written.user).ok_or_else(|| StoreError::Internal("a write gave no result".to_owned()))
+    written
+        .map(|written| written.user)
+        .ok_or_else(|| StoreError::Internal("a write gave no result".to_owned()))
 }
 
 fn etag(user: &User) -> HeaderValue {
@@ -261,7 +263,10 @@ fn read_operation(item: &Value, at: &str) -> Result<Operation, Vec<FieldError>> 
         None | Some(Value::Null) => None,
         Some(value) => {
             let condition = value.as_str().and_then(Condition::parse);
-            Some(condition.ok_or_else(|| wrong("/if_match", "must be * or entity tags in quotes".to_owned()))?)
+            Some(
+                condition
+                    .ok_or_else(|| wrong("/if_match", "must be * or entity tags in quotes".to_owned()))?,
+            )
         }
     };
     let preconditions = Preconditions { if_match, if_none_match: None };

@@ -68,9 +68,10 @@ async fn work(store: Store, waiting: Arc<Mutex<mpsc::Receiver<Lookup>>>) {
         if ids.is_empty() {
             continue;
         }
-        let found = store.lookup(&ids).await.map(|users| {
-            users.into_iter().map(|(id, user)| (id, Arc::new(user))).collect::<HashMap<_, _>>()
-        });
+        let found = store
+            .lookup(&ids)
+            .await
+            .map(|users| users.into_iter().map(|(id, user)| (id, Arc::new(user))).collect::<HashMap<_, _>>());
         for lookup in batch {
             let answer = match &found {
                 Ok(users) => Ok(users.get(&lookup.id).cloned()),

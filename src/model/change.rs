@@ -72,7 +72,9 @@ pub fn difference(before: Option<&User>, after: Option<&User>) -> Value {
         let mut map = Map::new();
         for field in Field::NAMES.iter().filter_map(|name| Field::parse(name)) {
             let value = user.and_then(|user| user.attribute(&field));
-            if let Some(value) = value.filter(|_| other.is_none_or(|o| o.attribute(&field) != user.and_then(|u| u.attribute(&field)))) {
+            if let Some(value) = value.filter(|_| {
+                other.is_none_or(|o| o.attribute(&field) != user.and_then(|u| u.attribute(&field)))
+            }) {
                 map.insert(field.name().into_owned(), value);
             }
         }

@@ -106,8 +106,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut map = Map::new();
         while let Some(key) = access.next_key::<String>()? {
             let at = pointer(&self.at, &key);
-            let value =
-                access.next_value_seed(Strict { at: at.clone(), duplicates: self.duplicates })?;
+            let value = access.next_value_seed(Strict { at: at.clone(), duplicates: self.duplicates })?;
             if map.insert(key, value).is_some() {
                 self.duplicates.borrow_mut().push(FieldError::new(at, "occurs more than once"));
             }
@@ -139,7 +138,9 @@ mod tests {
         assert_eq!(errors("[]"), [""]);
         assert!(errors("{} x")[0].contains("trailing"));
         assert!(errors(r#"{"a":1e400}"#)[0].contains("out of range"));
-        assert!(errors(r#"{"a":"\ud800"}"#)[0].contains("surrogate") || !errors(r#"{"a":"\ud800"}"#).is_empty());
+        assert!(
+            errors(r#"{"a":"\ud800"}"#)[0].contains("surrogate") || !errors(r#"{"a":"\ud800"}"#).is_empty()
+        );
         assert!(!errors(&"[".repeat(100_000)).is_empty());
     }
 }

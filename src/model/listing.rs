@@ -102,7 +102,8 @@ impl Listing {
             operator: Operator::Sw,
             value: FilterValue::Text(self.search.clone().unwrap_or_default()),
         };
-        let search = self.search.as_ref().map(|_| Filter::Or(vec![begins(Attribute::Name), begins(Attribute::Email)]));
+        let search =
+            self.search.as_ref().map(|_| Filter::Or(vec![begins(Attribute::Name), begins(Attribute::Email)]));
         self.filter.iter().cloned().chain(search).collect()
     }
 

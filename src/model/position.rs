@@ -24,7 +24,8 @@ impl Position {
     /// Reads what [`Self::encode`] wrote; `None` for anything else.
     pub fn decode(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let mut parts = std::str::from_utf8(&bytes).ok()?.strip_prefix("1.")?.split('.').map(str::parse::<i64>);
+        let mut parts =
+            std::str::from_utf8(&bytes).ok()?.strip_prefix("1.")?.split('.').map(str::parse::<i64>);
         let position =
             Self { epoch: parts.next()?.ok()?, xid: parts.next()?.ok()?, position: parts.next()?.ok()? };
         (parts.next().is_none() && position.encode() == text).then_some(position)

@@ -105,7 +105,8 @@ impl Field {
             "created_at" => Self::CreatedAt,
             "updated_at" => Self::UpdatedAt,
             _ => {
-                let path: Vec<String> = text.strip_prefix("profile.")?.split('.').map(str::to_owned).collect();
+                let path: Vec<String> =
+                    text.strip_prefix("profile.")?.split('.').map(str::to_owned).collect();
                 if path.iter().any(String::is_empty) {
                     return None;
                 }

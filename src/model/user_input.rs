@@ -223,7 +223,9 @@ fn check_profile(value: &Value, at: &str, depth: usize, errors: &mut Vec<FieldEr
 /// The shape of an address: `local@domain`, local part of 1 to 64 characters, labels of 1 to 63 between dots,
 /// and none of the characters that RFC 5322 section 3.2.3 allows only inside quotes. Any script may be used (RFC 6531).
 fn email_problem(email: &str) -> Option<&'static str> {
-    let Some((local, domain)) = email.split_once('@') else { return Some("must have the shape local@domain") };
+    let Some((local, domain)) = email.split_once('@') else {
+        return Some("must have the shape local@domain");
+    };
     if local.is_empty() || local.chars().count() > 64 {
         return Some("must have 1 to 64 characters before the @");
     }

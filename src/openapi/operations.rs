@@ -23,13 +23,8 @@ fn body(types: &[&str], name: &str) -> Value {
     json!({ "required": true, "content": content })
 }
 
-const WRITE: &[Kind] = &[
-    Kind::NotAcceptable,
-    Kind::Taken,
-    Kind::TooLarge,
-    Kind::UnsupportedMediaType,
-    Kind::StorageFull,
-];
+const WRITE: &[Kind] =
+    &[Kind::NotAcceptable, Kind::Taken, Kind::TooLarge, Kind::UnsupportedMediaType, Kind::StorageFull];
 
 fn write_errors(own: Value, more: &[Kind]) -> Value {
     with_errors(own, &[WRITE, more].concat())
@@ -173,15 +168,15 @@ pub fn list_changes() -> Value {
 
 /// `GET /openapi.json`
 pub fn contract() -> Value {
-    fixed("This document", "application/json", json!({ "type": "object" }))
+    fixed("This document", "application/json", &json!({ "type": "object" }))
 }
 
 /// `GET /docs`
 pub fn docs() -> Value {
-    fixed("This document as a page for people", "text/html", json!({ "type": "string" }))
+    fixed("This document as a page for people", "text/html", &json!({ "type": "string" }))
 }
 
-fn fixed(summary: &str, media_type: &str, content: Value) -> Value {
+fn fixed(summary: &str, media_type: &str, content: &Value) -> Value {
     let mut types = json!({});
     types[media_type] = json!({ "schema": content });
     json!({

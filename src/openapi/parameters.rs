@@ -8,8 +8,7 @@ use crate::model::filter::MAX_BYTES;
 use crate::model::listing::{LIMIT_MAX, SEARCH_MAX, Sort};
 
 // One or more entity tags of RFC 9110 section 8.8.3, or a star.
-const TAGS: &str =
-    "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$";
+const TAGS: &str = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$";
 
 /// A reference to a shared parameter.
 pub(super) fn parameter(name: &str) -> Value {

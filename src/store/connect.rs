@@ -92,11 +92,7 @@ impl Target {
 impl Store {
     /// Makes the pools. For SQLite the file is created when it is missing, its directory is not;
     /// for PostgreSQL nothing is connected yet.
-    pub async fn open(
-        url: &Target,
-        options: StoreOptions,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, OpenError> {
+    pub async fn open(url: &Target, options: StoreOptions, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let pools = match url {
             Target::Sqlite(path) => Either::Sqlite(open_file(path, &options).await?),
             Target::Postgres(server) => Either::Postgres(PgPools {
@@ -104,12 +100,7 @@ impl Store {
                 probe: pool(server, 1, PROBE_TIMEOUT, &options),
             }),
         };
-        Ok(Self {
-            pools,
-            options: Arc::new(options),
-            metrics,
-            running: Arc::new(Mutex::new(HashSet::new())),
-        })
+        Ok(Self { pools, options: Arc::new(options), metrics, running: Arc::new(Mutex::new(HashSet::new())) })
     }
 }
 
@@ -176,7 +167,10 @@ async fn open_file(path: &Path, options: &StoreOptions) -> Result<SqlitePools, O
     let shown = path.display();
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
-        return Err(OpenError::Never(format!("{shown}: the directory {} does not exist", directory.display())));
+        return Err(OpenError::Never(format!(
+            "{shown}: the directory {} does not exist",
+            directory.display()
+        )));
     }
     if path.is_dir() {
         return Err(OpenError::Never(format!("{shown}: is a directory, not a file")));
@@ -200,7 +194,8 @@ async fn open_file(path: &Path, options: &StoreOptions) -> Result<SqlitePools, O
     };
     let unusable = |error: sqlx::Error| OpenError::Never(format!("{shown}: {}", plain(&error)));
     let write = open(1).connect_with(file.clone()).await.map_err(unusable)?;
-    let read = open(options.connections).connect_with(file.pragma("query_only", "ON")).await.map_err(unusable)?;
+    let read =
+        open(options.connections).connect_with(file.pragma("query_only", "ON")).await.map_err(unusable)?;
     Ok(SqlitePools { read, write })
 }
 

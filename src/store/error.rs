@@ -73,9 +73,10 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::RowNotFound => Self::NotFound,
             sqlx::Error::PoolTimedOut => Self::Unavailable("no connection became free in time".to_owned()),
             sqlx::Error::PoolClosed => Self::Unavailable("the service is shutting down".to_owned()),
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => {
-                Self::ConnectionLost(error.to_string())
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_) => Self::ConnectionLost(error.to_string()),
             sqlx::Error::Database(database) => {
                 let code = database.code().unwrap_or_default();
                 let message = database.message().to_owned();

@@ -120,7 +120,9 @@ impl Store {
     pub async fn probe(&self) -> Result<SchemaState, MigrateError> {
         let mut session = match &self.pools {
             Either::Sqlite(pools) => Either::Sqlite(pools.read.acquire().await.map_err(StoreError::from)?),
-            Either::Postgres(pools) => Either::Postgres(pools.probe.acquire().await.map_err(StoreError::from)?),
+            Either::Postgres(pools) => {
+                Either::Postgres(pools.probe.acquire().await.map_err(StoreError::from)?)
+            }
         };
         let Ok(applied) = tokio::time::timeout(PROBE_TIMEOUT, applied(&mut session)).await else {
             session.abandon();
@@ -137,7 +139,8 @@ impl Store {
         }
         let mut tx = self.begin_alone().await?;
         on!(&mut tx, connection => sqlx::query(CREATE_LIST).execute(connection).await.map(drop))?;
-        let applied: Applied = on!(&mut tx, connection => sqlx::query_as(APPLIED).fetch_all(connection).await)?;
+        let applied: Applied =
+            on!(&mut tx, connection => sqlx::query_as(APPLIED).fetch_all(connection).await)?;
         let state = compare(&applied, self.engine())?;
         for step in MIGRATIONS.iter().filter(|step| state.pending.contains(&step.name)) {
             let text = step.text(self.engine());

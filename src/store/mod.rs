@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
-pub use connect::{Target, OpenError, StoreOptions};
+pub use connect::{OpenError, StoreOptions, Target};
 pub use error::StoreError;
 
 use crate::telemetry::metrics::Metrics;
@@ -91,14 +91,17 @@ macro_rules! read {
                         Ok(done) => done,
                         Err(_) => {
                             $session.abandon();
-                            Err($crate::store::StoreError::Unavailable("the database takes too long".to_owned()))
+                            Err($crate::store::StoreError::Unavailable(
+                                "the database takes too long".to_owned(),
+                            ))
                         }
                     }
                 }
             };
             $store.observe($operation, started, outcome.as_ref().err());
             match outcome {
-                Err($crate::store::StoreError::ConnectionLost(_)) if attempt <= $store.options.connections => {}
+                Err($crate::store::StoreError::ConnectionLost(_))
+                    if attempt <= $store.options.connections => {}
                 outcome => break outcome,
             }
         }

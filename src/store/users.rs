@@ -15,8 +15,7 @@ use crate::model::user::{Draft, FieldError, User, apply_merge_patch, draft_for_c
 pub(super) const COLUMNS: &str =
     "id, name, email, active, external_id, profile, version, created_at, updated_at";
 
-pub(super) type UserRow =
-    (i64, String, Option<String>, bool, Option<String>, String, i64, i64, i64);
+pub(super) type UserRow = (i64, String, Option<String>, bool, Option<String>, String, i64, i64, i64);
 
 /// What a request demands of the user's version (RFC 9110 sections 13.1.1 and 13.1.2).
 #[derive(Clone, Debug, Default)]
@@ -266,4 +265,3 @@ pub(super) fn to_user(row: UserRow) -> Result<User, StoreError> {
     };
     Ok(User { id, name, email, active, external_id, profile, version, created_at, updated_at })
 }
-

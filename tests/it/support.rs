@@ -276,7 +276,8 @@ impl Program {
 
     /// Reads the log to its end on the side, so that the pipe never fills.
     pub(crate) fn drain_log(&mut self) -> tokio::task::JoinHandle<Vec<String>> {
-        let empty = tokio::process::Command::new("true").stdout(Stdio::piped()).spawn().unwrap().stdout.unwrap();
+        let empty =
+            tokio::process::Command::new("true").stdout(Stdio::piped()).spawn().unwrap().stdout.unwrap();
         let mut log = std::mem::replace(&mut self.log, BufReader::new(empty).lines());
         tokio::spawn(async move {
             let mut lines = Vec::new();
@@ -297,7 +298,8 @@ pub(crate) fn program(arguments: &[&str]) -> tokio::process::Command {
 
 /// Sends a signal to a process.
 pub(crate) fn signal(process: u32, name: &str) {
-    let status = std::process::Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
+    let status =
+        std::process::Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
     assert!(status.unwrap().success(), "kill -{name} {process}");
 }
 
