@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
 use super::body::condition;
 use super::format::{Format, Writer, negotiate};
@@ -178,7 +179,7 @@ async fn stream(app: App, request: Request) -> ApiResult<Body> {
         return Ok(Body::from(first));
     }
     let (sender, mut receiver) = mpsc::channel::<Result<Bytes, StoreError>>(1);
-    tokio::spawn(async move {
+    let rest = async move {
         let mut after = next;
         if sender.send(Ok(first.into())).await.is_err() {
             return;
@@ -201,7 +202,8 @@ async fn stream(app: App, request: Request) -> ApiResult<Body> {
                 return;
             }
         }
-    });
+    };
+    tokio::spawn(rest.in_current_span());
     Ok(Body::from_stream(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context))))
 }
 

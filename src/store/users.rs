@@ -5,6 +5,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use tracing::Instrument as _;
+
 use super::idempotency::{self, IdempotencyKey};
 use super::journal::{Author, append};
 use super::{Either, Store, StoreError, Tx, on};
@@ -110,7 +112,7 @@ impl Store {
             store.observe("write", started, outcome.as_ref().err().map(|failed| &failed.error));
             outcome
         };
-        tokio::spawn(work).await.unwrap_or_else(|_| {
+        tokio::spawn(work.in_current_span()).await.unwrap_or_else(|_| {
             Err(StoreError::OutcomeUnknown("the write ended unexpectedly".to_owned()).into())
         })
     }

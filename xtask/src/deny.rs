@@ -1,9 +1,9 @@
 //! `cargo xtask deny`: the dependencies, held to deny.toml.
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use crate::shell::{self, Failure, Workspace, say, warn};
+use crate::shell::{self, Failure, Workspace, warn};
+use crate::tools;
 
 const VERSION: &str = "0.20.2";
 
@@ -12,7 +12,7 @@ const VERSION: &str = "0.20.2";
 /// # Errors
 /// A check fails, cargo-deny cannot be installed, or the advisories are required and not to be had.
 pub(crate) fn run(workspace: &Workspace, advisories_required: bool) -> Result<(), Failure> {
-    let program = find_or_install(workspace)?;
+    let program = tools::find_or_install(workspace, "cargo-deny", VERSION)?;
     let deny = |args: &[&str]| {
         let mut command = Command::new(&program);
         command.args(["--locked"]).args(args).current_dir(&workspace.root);
@@ -30,19 +30,4 @@ pub(crate) fn run(workspace: &Workspace, advisories_required: bool) -> Result<()
         return Ok(());
     }
     shell::run(&mut deny(&["check", "--disable-fetch", "advisories"]))
-}
-
-fn find_or_install(workspace: &Workspace) -> Result<PathBuf, Failure> {
-    let tools = workspace.target.join("tools");
-    let own = tools.join("bin/cargo-deny");
-    let wanted = format!("cargo-deny {VERSION}");
-    for candidate in [PathBuf::from("cargo-deny"), own.clone()] {
-        if shell::ask(&candidate.to_string_lossy(), &["--version"]).as_deref() == Some(wanted.as_str()) {
-            return Ok(candidate);
-        }
-    }
-    say(&format!("installing {wanted} into {}", tools.display()));
-    let mut install = workspace.cargo(&["install", "cargo-deny", "--locked", "--version", VERSION]);
-    shell::run(install.arg("--root").arg(&tools))?;
-    Ok(own)
 }

@@ -4,6 +4,7 @@
 
 mod apt;
 mod deny;
+mod fuzz;
 mod measure;
 mod openapi;
 mod postgres;
@@ -12,6 +13,7 @@ mod release;
 mod shell;
 mod stages;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,8 @@ Commands:
   openapi [--check]               Write openapi.json from the program; --check only compares
   deny [--require-advisories]     Check licences, sources and bans of the dependencies with cargo-deny, and the
                                   advisories if their database can be fetched
+  fuzz [TARGET] [--seconds N]     Fuzz what reads the clients' input: filter, body, tokens, or all of them, for N
+                                  seconds each (600); needs a nightly compiler
   release [--check]               Build the static program for x86_64-unknown-linux-gnu; --check builds it twice
                                   from nothing and compares the bytes
   measure [--users N]             Print start time, idle memory, and the memory and rate of streaming N users
@@ -60,6 +64,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "test" => test::run(&workspace, rest),
         "openapi" => openapi::run(&workspace, flag(rest, "--check")?),
         "deny" => deny::run(&workspace, flag(rest, "--require-advisories")?),
+        "fuzz" => fuzz::run(&workspace, rest),
         "release" => release::run(&workspace, flag(rest, "--check")?),
         "measure" => measure::run(&workspace, rest),
         "help" | "--help" | "-h" => {
