@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::directory::coalescer::Lookups;
 use crate::store::Store;
 use crate::store::journal::Author;
+use crate::telemetry::Metrics;
 
 /// The state of the service, cheap to clone.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct App {
     pub lookups: Lookups,
     /// The time.
     pub clock: Clock,
+    /// Where measurements go.
+    pub metrics: Arc<Metrics>,
     /// Limits on requests.
     pub limits: RequestLimits,
     /// Whether the service is ready.

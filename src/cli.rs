@@ -99,7 +99,8 @@ async fn serve(config: ServeConfig, ready: Option<&(dyn Fn(&Service) + Sync)>) -
     tokio::spawn(server::on_signals(trigger.clone())?);
     let telemetry = telemetry::init(&telemetry::Settings {
         format: log_format(config.log.format),
-        filter: config.log.filter.clone(),
+        // The pool tells of every failed attempt to connect; the probe tells it once.
+        filter: format!("sqlx=error,{}", config.log.filter),
         otlp: config.otlp,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         to_stderr: ready.is_some(),

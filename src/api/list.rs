@@ -115,6 +115,7 @@ fn read_fields(text: &str) -> ApiResult<Vec<Field>> {
 pub async fn answer(app: App, uri: &Uri, headers: &HeaderMap) -> ApiResult {
     let query = Query::of(uri);
     let request = Request::read(&query, headers)?;
+    let known = condition(headers, &header::IF_NONE_MATCH)?;
     // Read before the users: whatever is not in the list then comes after this place.
     let standing = app.store.standing().await?;
     let mut meta = HeaderMap::new();
@@ -123,7 +124,7 @@ pub async fn answer(app: App, uri: &Uri, headers: &HeaderMap) -> ApiResult {
     insert(&mut meta, header::CACHE_CONTROL, "private, no-cache");
     if let Some(tag) = request.tag(standing, uri.query().unwrap_or_default()) {
         insert(&mut meta, header::ETAG, &format!("W/\"{tag}\""));
-        if condition(headers, &header::IF_NONE_MATCH)?.is_some_and(|known| known.matches_weakly(&tag)) {
+        if known.is_some_and(|known| known.matches_weakly(&tag)) {
             return Ok((StatusCode::NOT_MODIFIED, meta).into_response());
         }
     }
@@ -197,6 +198,7 @@ async fn stream(app: App, request: Request) -> ApiResult<Body> {
             let failed = piece.is_err();
             if let Err(error) = &piece {
                 tracing::error!(error = %error, "a stream of users was cut");
+                app.metrics.stream_cut("database");
             }
             if sender.send(piece).await.is_err() || failed {
                 return;

@@ -66,7 +66,7 @@ pub fn apply_merge_patch(patch: &Map<String, Value>, current: &User) -> Result<D
 fn merge(target: &mut Map<String, Value>, name: &str, patch: &Value) {
     match patch {
         Value::Null => {
-            target.remove(name);
+            target.shift_remove(name);
         }
         Value::Object(members) => {
             let place = target.entry(name).or_insert(Value::Null);

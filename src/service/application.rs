@@ -34,6 +34,7 @@ pub(super) fn application(
         store: store.clone(),
         lookups: Lookups::start(store),
         clock: parts.clock.clone(),
+        metrics: parts.metrics.clone(),
         limits,
         readiness,
         texts: Arc::new(Texts {

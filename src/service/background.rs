@@ -11,7 +11,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::PoolSample;
 
 /// How often the database is asked for a sign of life.
-const PROBE_INTERVAL: Duration = Duration::from_millis(700);
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// How often answers kept under idempotency keys are cleared away.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 

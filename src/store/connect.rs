@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use thiserror::Error;
@@ -15,7 +15,7 @@ use super::{Either, PgPools, SqlitePools, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 /// How long the probe waits for its connection, and then for its answer.
-pub(super) const PROBE_TIMEOUT: Duration = Duration::from_millis(1200);
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A parsed `sqlite:PATH` or `postgres://…`.
 #[derive(Clone, Debug)]
@@ -81,9 +81,12 @@ impl Target {
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return PgConnectOptions::from_str(url)
-                .map(|options| Self::Postgres(Box::new(options.application_name("roster"))))
-                .map_err(|_| "is not a valid postgres:// URL".to_owned());
+            let options =
+                PgConnectOptions::from_str(url).map_err(|_| "is not a valid postgres:// URL".to_owned())?;
+            if !matches!(options.get_ssl_mode(), PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer) {
+                return Err("sslmode asks for TLS, which this program can't speak to a database yet".to_owned());
+            }
+            return Ok(Self::Postgres(Box::new(options.application_name("roster"))));
         }
         Err("a database URL begins with sqlite: or postgres://".to_owned())
     }

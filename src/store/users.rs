@@ -130,17 +130,21 @@ impl Store {
             return Ok(results);
         }
         let mut results = Vec::with_capacity(operations.len());
+        let mut actions = Vec::new();
         for (index, operation) in operations.iter().enumerate() {
             let (action, written) = apply(&mut tx, &context.author, operation)
                 .await
                 .map_err(|error| WriteError { operation: index, error })?;
-            self.metrics.write(action.map_or("user.unchanged", Action::name));
+            actions.extend(action);
             results.push(written);
         }
         if let Some(key) = &context.idempotency {
             idempotency::remember(&mut tx, key, &results, context.author.now).await?;
         }
         tx.commit().await?;
+        for action in actions {
+            self.metrics.write(action.name());
+        }
         Ok(results)
     }
 }
