@@ -16,6 +16,9 @@ pub const NAME_MAX: usize = 128;
 pub const EMAIL_MAX: usize = 254;
 /// Most Unicode scalar values in an external id.
 pub const EXTERNAL_ID_MAX: usize = 256;
+/// Most bytes of the folded form of a name or of an e-mail address: PostgreSQL keeps at most about 2,700 bytes
+/// in an index, and folding makes some characters 18 times as long.
+pub const KEY_BYTES_MAX: usize = 2000;
 /// Most bytes of a profile, written as JSON without spaces.
 pub const PROFILE_BYTES_MAX: usize = 65_536;
 /// Deepest nesting of a profile; the profile itself is level 1.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::fold::fold;
 use super::json::{kind, pointer};
 use super::user::{
-    EMAIL_MAX, EXTERNAL_ID_MAX, Field, FieldError, NAME_MAX, PROFILE_BYTES_MAX, PROFILE_DEPTH_MAX,
+    EMAIL_MAX, EXTERNAL_ID_MAX, Field, FieldError, KEY_BYTES_MAX, NAME_MAX, PROFILE_BYTES_MAX, PROFILE_DEPTH_MAX,
     PROFILE_NUMBER_MAX, User,
 };
 
@@ -47,7 +47,8 @@ pub fn apply_merge_patch(patch: &Map<String, Value>, current: &User) -> Result<D
         }
     }
     for (name, value) in patch {
-        if READ_ONLY.contains(&name.as_str()) {
+        // An unknown name stays with its null, to be refused with the rest: it is misspelt, not removed.
+        if READ_ONLY.contains(&name.as_str()) || !Field::NAMES.contains(&name.as_str()) {
             whole.insert(name.clone(), value.clone());
         } else if !(matches!(name.as_str(), "name" | "active") && value.is_null()) {
             merge(&mut whole, name, value);
@@ -108,11 +109,14 @@ impl<'a> Reader<'a> {
             Some(name) if fold(name).is_empty() => {
                 self.wrong("name", "must have a character that can be seen");
             }
-            _ => {}
+            Some(name) => self.key_size("name", name),
+            None => {}
         }
         let email = self.text("email", EMAIL_MAX);
         if let Some(problem) = email.as_deref().and_then(email_problem) {
             self.wrong("email", problem);
+        } else if let Some(email) = &email {
+            self.key_size("email", email);
         }
         let active = match self.body.get("active") {
             None => true,
@@ -147,6 +151,14 @@ impl<'a> Reader<'a> {
                     Some(_) => {}
                 }
             }
+        }
+    }
+
+    /// What must be unique must fit into an index when it is folded.
+    fn key_size(&mut self, name: &str, text: &str) {
+        let size = fold(text).len();
+        if size > KEY_BYTES_MAX {
+            self.wrong(name, format!("must have at most {KEY_BYTES_MAX} bytes when it is folded, not {size}"));
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::users::BATCH_MAX;
 use crate::model::change::Action;
-use crate::model::user::{EMAIL_MAX, EMAIL_REFUSED, EXTERNAL_ID_MAX, Field, NAME_MAX, PROFILE_NUMBER_MAX};
+use crate::model::user::{EMAIL_MAX, EMAIL_REFUSED, EXTERNAL_ID_MAX, Field, KEY_BYTES_MAX, NAME_MAX, PROFILE_NUMBER_MAX};
 
 /// A reference to a schema.
 pub(super) fn schema(name: &str) -> Value {
@@ -38,7 +38,7 @@ fn email_pattern() -> String {
 #[rustfmt::skip]
 fn users() -> Vec<(&'static str, Value)> {
     let name = json!({ "type": "string", "minLength": 1, "maxLength": NAME_MAX, "pattern": NAME,
-        "description": "The user name. Unique, whatever the case and the way accents are encoded (NFKC_Casefold)." });
+        "description": format!("The user name. Unique, whatever the case and the way accents are encoded (NFKC_Casefold); this folded form has at most {KEY_BYTES_MAX} bytes.") });
     let email = json!({ "type": ["string", "null"], "minLength": 3, "maxLength": EMAIL_MAX, "pattern": email_pattern(),
         "description": "The e-mail address. Unique by the same folding, when there is one." });
     let active = json!({ "type": "boolean", "default": true,
