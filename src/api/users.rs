@@ -1,7 +1,8 @@
 //! `/users`: one handler for each operation.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -28,8 +29,7 @@ pub async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> ApiRe
 }
 
 /// `GET /users/{id}`
-pub async fn get(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> ApiResult {
-    let id = read_id(&id)?;
+pub async fn get(State(app): State<App>, UserId(id): UserId, headers: HeaderMap) -> ApiResult {
     negotiate(&headers, &[Format::Json])?;
     let conditions = body::preconditions(&headers)?;
     let user = app.lookups.get(id).await?.ok_or(StoreError::NotFound)?;
@@ -67,22 +67,22 @@ pub async fn create(
 /// `PUT /users/{id}`
 pub async fn replace(
     State(app): State<App>,
-    Path(id): Path<String>,
+    UserId(id): UserId,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult {
-    change(&app, &id, &headers, body, JSON, Operation::Replace).await
+    change(&app, id, &headers, body, JSON, Operation::Replace).await
 }
 
 /// `PATCH /users/{id}`
 pub async fn patch(
     State(app): State<App>,
-    Path(id): Path<String>,
+    UserId(id): UserId,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult {
     const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-    let outcome = change(&app, &id, &headers, body, PATCH, Operation::Patch).await;
+    let outcome = change(&app, id, &headers, body, PATCH, Operation::Patch).await;
     let mut response = outcome.into_response();
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // RFC 5789 section 2.2
@@ -93,8 +93,7 @@ pub async fn patch(
 }
 
 /// `DELETE /users/{id}`
-pub async fn delete(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> ApiResult {
-    let id = read_id(&id)?;
+pub async fn delete(State(app): State<App>, UserId(id): UserId, headers: HeaderMap) -> ApiResult {
     let operation = Operation::Delete(id, body::preconditions(&headers)?);
     let context = WriteContext { author: app.author(), idempotency: None };
     app.store.write(context, vec![operation]).await?;
@@ -121,13 +120,12 @@ pub async fn batch(
 
 async fn change(
     app: &App,
-    id: &str,
+    id: i64,
     headers: &HeaderMap,
     body: Body,
     types: &[&str],
     operation: fn(i64, Map<String, Value>, Preconditions) -> Operation,
 ) -> ApiResult {
-    let id = read_id(id)?;
     negotiate(headers, &[Format::Json])?;
     let preconditions = body::preconditions(headers)?;
     let map = parse_object(&body::read(app, headers, body, types).await?)?;
@@ -147,6 +145,18 @@ fn context(
     let author = app.author();
     let idempotency = body::idempotency_key(headers, &author.actor, method, uri, bytes)?;
     Ok(WriteContext { author, idempotency })
+}
+
+/// The id in a path. An extractor of our own, since axum's answers a path that is not UTF-8 in plain text.
+pub struct UserId(i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for UserId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        read_id(text.as_ref().map_or("", |Path(text)| text.as_str())).map(Self)
+    }
 }
 
 /// Numbers beyond 64 bits are numbers too: no user has them.
