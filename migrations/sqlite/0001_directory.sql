@@ -13,8 +13,9 @@ CREATE TABLE users (
   created_at  BIGINT  NOT NULL,
   updated_at  BIGINT  NOT NULL
 );
-CREATE UNIQUE INDEX users_name_key ON users (name_key);
+-- Where both are taken, SQLite names the index made last, PostgreSQL the one made first: the name on both.
 CREATE UNIQUE INDEX users_email_key ON users (email_key);
+CREATE UNIQUE INDEX users_name_key ON users (name_key);
 CREATE INDEX users_by_email ON users (coalesce(email_key, ''), id);
 CREATE INDEX users_by_external_id ON users (external_id);
 CREATE INDEX users_by_created_at ON users (created_at, id);

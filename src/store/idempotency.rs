@@ -100,7 +100,7 @@ pub(super) async fn recall(
 pub(super) async fn remember(
     tx: &mut Tx,
     key: &IdempotencyKey,
-    results: &[Written],
+    results: &[&Written],
     now: i64,
 ) -> Result<(), StoreError> {
     let text = serde_json::to_string(results).map_err(|error| StoreError::Internal(error.to_string()))?;

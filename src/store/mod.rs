@@ -215,6 +215,15 @@ impl Store {
 }
 
 impl Tx {
+    /// Undoes everything, and returns when the database has let go of it. Where that fails, the connection is
+    /// gone, and the transaction with it.
+    pub(crate) async fn rollback(self) {
+        let _ = match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.rollback().await,
+        };
+    }
+
     /// Commits. A connection that is lost here leaves it open whether the write was done.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         let done = match self {

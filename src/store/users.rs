@@ -124,29 +124,56 @@ impl Store {
     ) -> Result<Vec<Written>, WriteError> {
         let _running = context.idempotency.as_ref().map(|key| self.enter(key)).transpose()?;
         let mut tx = self.begin().await?;
-        if let Some(key) = &context.idempotency
-            && let Some(results) = idempotency::recall(&mut tx, key, context.author.now).await?
-        {
-            return Ok(results);
+        match perform(&mut tx, context, operations).await {
+            Ok(Performed::Now(done)) => {
+                tx.commit().await?;
+                for action in done.iter().filter_map(|(action, _)| *action) {
+                    self.metrics.write(action.name());
+                }
+                Ok(done.into_iter().map(|(_, written)| written).collect())
+            }
+            // Dropped, the transaction would end a little after the answer, and until then hold its locks:
+            // the next request with the same idempotency key would be told that this one still runs.
+            Ok(Performed::Before(results)) => {
+                tx.rollback().await;
+                Ok(results)
+            }
+            Err(failed) => {
+                tx.rollback().await;
+                Err(failed)
+            }
         }
-        let mut results = Vec::with_capacity(operations.len());
-        let mut actions = Vec::new();
-        for (index, operation) in operations.iter().enumerate() {
-            let (action, written) = apply(&mut tx, &context.author, operation)
-                .await
-                .map_err(|error| WriteError { operation: index, error })?;
-            actions.extend(action);
-            results.push(written);
-        }
-        if let Some(key) = &context.idempotency {
-            idempotency::remember(&mut tx, key, &results, context.author.now).await?;
-        }
-        tx.commit().await?;
-        for action in actions {
-            self.metrics.write(action.name());
-        }
-        Ok(results)
     }
+}
+
+/// What a transaction came to before its end.
+enum Performed {
+    /// All is done and waits for the commit.
+    Now(Vec<(Option<Action>, Written)>),
+    /// All was done by an earlier request with the same idempotency key.
+    Before(Vec<Written>),
+}
+
+async fn perform(
+    tx: &mut Tx,
+    context: &WriteContext,
+    operations: &[Operation],
+) -> Result<Performed, WriteError> {
+    if let Some(key) = &context.idempotency
+        && let Some(results) = idempotency::recall(tx, key, context.author.now).await?
+    {
+        return Ok(Performed::Before(results));
+    }
+    let mut done = Vec::with_capacity(operations.len());
+    for (index, operation) in operations.iter().enumerate() {
+        let applied = apply(tx, &context.author, operation).await;
+        done.push(applied.map_err(|error| WriteError { operation: index, error })?);
+    }
+    if let Some(key) = &context.idempotency {
+        let results: Vec<&Written> = done.iter().map(|(_, written)| written).collect();
+        idempotency::remember(tx, key, &results, context.author.now).await?;
+    }
+    Ok(Performed::Now(done))
 }
 
 /// Creates need no look at the database to be refused.
