@@ -2,5 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod asking;
+mod batch;
+mod conditions;
+mod http_basics;
+mod idempotency;
+mod identity;
+mod lists;
+mod negotiation;
+mod pages;
 mod support;
 mod users;
+mod validation;
