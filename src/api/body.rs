@@ -75,12 +75,15 @@ pub fn idempotency_key(
     uri: &Uri,
     body: &[u8],
 ) -> ApiResult<Option<IdempotencyKey>> {
-    let Some(value) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| {
+    let mut values = headers.get_all(&IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // Of two, one would be passed over, and its client believe that it holds.
+    let key = value.to_str().ok().filter(|_| values.next().is_none()).filter(|key| {
         (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
     });
     let key = key.ok_or_else(|| {
-        let detail = format!("must have 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters, no spaces");
+        let detail =
+            format!("must come once and have 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters, no spaces");
         ApiError::header(Kind::Malformed, &IDEMPOTENCY_KEY, detail)
     })?;
     let mut digest = Sha256::new();

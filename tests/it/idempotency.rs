@@ -138,7 +138,10 @@ both! {
             assert_eq!(response.status(), 400, "{wrong}");
             assert_eq!(places(&assert_problem(response, 400, "malformed").await), ["idempotency-key"]);
         }
-        let twice = server.request(Method::POST, "/users").header("idempotency-key", "a").header("idempotency-key", "a");
+        let twice = server
+            .request(Method::POST, "/users")
+            .header("idempotency-key", "a")
+            .header("idempotency-key", "a");
         let twice = twice.json(&json!({ "name": "Dora" })).send().await.unwrap();
         assert_eq!(places(&assert_problem(twice, 400, "malformed").await), ["idempotency-key"]);
         assert_eq!(names(&server, "/users").await, ["Ana", "Bob", "Carl"]);
