@@ -75,12 +75,7 @@ pub async fn replace(
 }
 
 /// `PATCH /users/{id}`
-pub async fn patch(
-    State(app): State<App>,
-    UserId(id): UserId,
-    headers: HeaderMap,
-    body: Body,
-) -> ApiResult {
+pub async fn patch(State(app): State<App>, UserId(id): UserId, headers: HeaderMap, body: Body) -> ApiResult {
     const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
     let outcome = change(&app, id, &headers, body, PATCH, Operation::Patch).await;
     let mut response = outcome.into_response();

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::fold::fold;
 use super::json::{kind, pointer};
 use super::user::{
-    EMAIL_MAX, EXTERNAL_ID_MAX, Field, FieldError, KEY_BYTES_MAX, NAME_MAX, PROFILE_BYTES_MAX, PROFILE_DEPTH_MAX,
-    PROFILE_NUMBER_MAX, User,
+    EMAIL_MAX, EXTERNAL_ID_MAX, Field, FieldError, KEY_BYTES_MAX, NAME_MAX, PROFILE_BYTES_MAX,
+    PROFILE_DEPTH_MAX, PROFILE_NUMBER_MAX, User,
 };
 
 /// The writable attributes of a user, checked.
@@ -158,7 +158,10 @@ impl<'a> Reader<'a> {
     fn key_size(&mut self, name: &str, text: &str) {
         let size = fold(text).len();
         if size > KEY_BYTES_MAX {
-            self.wrong(name, format!("must have at most {KEY_BYTES_MAX} bytes when it is folded, not {size}"));
+            self.wrong(
+                name,
+                format!("must have at most {KEY_BYTES_MAX} bytes when it is folded, not {size}"),
+            );
         }
     }
 

@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::api::users::BATCH_MAX;
 use crate::model::change::Action;
-use crate::model::user::{EMAIL_MAX, EMAIL_REFUSED, EXTERNAL_ID_MAX, Field, KEY_BYTES_MAX, NAME_MAX, PROFILE_NUMBER_MAX};
+use crate::model::user::{
+    EMAIL_MAX, EMAIL_REFUSED, EXTERNAL_ID_MAX, Field, KEY_BYTES_MAX, NAME_MAX, PROFILE_NUMBER_MAX,
+};
 
 /// A reference to a schema.
 pub(super) fn schema(name: &str) -> Value {
