@@ -20,8 +20,12 @@ pub(crate) fn path(base: &str, pairs: &[(&str, &str)]) -> String {
 /// The places that a problem names, in its order.
 pub(crate) fn places(problem: &Value) -> Vec<&str> {
     let list = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let place = |entry: &'_ Value| ["pointer", "parameter", "header"].into_iter().find(|kind| entry[*kind].is_string());
-    list.iter().map(|entry| entry[place(entry).expect("an entry without a place")].as_str().unwrap()).collect()
+    let place = |entry: &'_ Value| {
+        ["pointer", "parameter", "header"].into_iter().find(|kind| entry[*kind].is_string())
+    };
+    list.iter()
+        .map(|entry| entry[place(entry).expect("an entry without a place")].as_str().unwrap())
+        .collect()
 }
 
 /// Asserts that an answer refuses values at exactly these places.

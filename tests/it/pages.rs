@@ -182,7 +182,10 @@ both! {
                 .request(Method::GET, &format!("/users?{query}"))
                 .header("accept", "application/x-ndjson");
             let lines = lines.send().await.unwrap().text().await.unwrap();
-            assert_eq!(lines.lines().collect::<Vec<_>>(), users.iter().map(Value::to_string).collect::<Vec<_>>());
+            assert_eq!(
+                lines.lines().collect::<Vec<_>>(),
+                users.iter().map(Value::to_string).collect::<Vec<_>>()
+            );
             assert!(lines.ends_with("}\n"));
         }
         let names = parts(server.get("/users?sort=-name").await).await.1;
