@@ -2,5 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod differential;
+mod feed;
+mod feed_order;
+mod filter_strategies;
+mod filters;
+mod follower;
+mod races;
+mod random;
+mod rules;
+mod store_story;
 mod support;
 mod users;
+mod walks;
