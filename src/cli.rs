@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{
     self, Command, DatabaseUrl, DemoConfig, Environment, HealthConfig, MigrateConfig, ServeConfig,
 };
+use crate::routes::READYZ;
 use crate::service::{self, Service};
 use crate::store::{OpenError, Store, StoreOptions, Target};
 use crate::telemetry::{self, BuildInfo, Metrics};
@@ -198,7 +199,7 @@ async fn health(config: HealthConfig) -> Result<(), Failure> {
     let ask = async {
         let mut stream = TcpStream::connect(config.address).await?;
         let request =
-            format!("GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", config.address);
+            format!("GET {READYZ} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", config.address);
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.take(65_536).read_to_end(&mut answer).await?;

@@ -1,8 +1,7 @@
 //! Roster, a user directory service. The modules, in the order in which they depend on each other:
-//! each uses those below it, none those above; only `routes` and `api` know each other, for links are paths too.
+//! each uses those below it, none those above; only `api` and `openapi` know `routes` too, for links are paths.
 
 pub mod cli; // the commands, one function each
-pub mod config; // the command line and the environment
 pub mod service; // starting and ending the whole: listeners, database, background work
 pub mod routes; // every path, one line each
 pub mod openapi; // what the contract says of each
@@ -14,5 +13,6 @@ pub mod directory; // reads that share statements
 pub mod demo; // sample people
 pub mod store; // the only SQL
 pub mod model; // pure data and rules
+pub mod config; // the command line and the environment
 pub mod telemetry; // logs, metrics, traces
 pub mod clock; // the time as a value

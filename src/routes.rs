@@ -52,7 +52,7 @@ pub fn public() -> Vec<Route> {
 pub fn ops() -> Router<health::Ops> {
     Router::new()
         .route("/livez", axum::routing::get(health::live))
-        .route("/readyz", axum::routing::get(health::ready))
+        .route(READYZ, axum::routing::get(health::ready))
         .route("/metrics", axum::routing::get(health::metrics))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
@@ -67,6 +67,8 @@ pub fn user_path(id: i64) -> String {
 pub const USERS: &str = "/users";
 /// The feed, for links to its next page.
 pub const CHANGES: &str = "/changes";
+/// Whether the service is ready, on the ops port: what `roster health` asks.
+pub const READYZ: &str = "/readyz";
 /// The API reference, where `/` leads.
 pub const DOCS: &str = "/docs";
 

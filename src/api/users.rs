@@ -107,7 +107,7 @@ pub async fn batch(
     let bytes = body::read(&app, &headers, body, JSON).await?;
     let operations = read_batch(&parse_object(&bytes)?).map_err(ApiError::invalid)?;
     let context = context(&app, &headers, &method, &uri, &bytes)?;
-    let ids: Vec<Option<i64>> = operations.iter().map(target).collect();
+    let ids: Vec<Option<i64>> = operations.iter().map(Operation::target).collect();
     let results = app.store.write(context, operations).await.map_err(ApiError::in_batch)?;
     let results: Vec<Value> = results.iter().zip(ids).map(|(written, id)| result(written, id)).collect();
     Ok(json_response(StatusCode::OK, &json!({ "results": results })))
@@ -186,13 +186,6 @@ fn one(status: StatusCode, user: &User) -> Response {
     headers.insert(header::ETAG, etag(user));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     response
-}
-
-fn target(operation: &Operation) -> Option<i64> {
-    match operation {
-        Operation::Create(_) => None,
-        Operation::Replace(id, ..) | Operation::Patch(id, ..) | Operation::Delete(id, _) => Some(*id),
-    }
 }
 
 fn result(written: &Written, id: Option<i64>) -> Value {

@@ -84,7 +84,9 @@ impl Target {
             let options =
                 PgConnectOptions::from_str(url).map_err(|_| "is not a valid postgres:// URL".to_owned())?;
             if !matches!(options.get_ssl_mode(), PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer) {
-                return Err("sslmode asks for TLS, which this program can't speak to a database yet".to_owned());
+                return Err(
+                    "sslmode asks for TLS, which this program can't speak to a database yet".to_owned()
+                );
             }
             return Ok(Self::Postgres(Box::new(options.application_name("roster"))));
         }

@@ -1,6 +1,6 @@
 //! Writing users. One function, one transaction: the rows and the journal together, or nothing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -50,6 +50,16 @@ pub enum Operation {
     Delete(i64, Preconditions),
 }
 
+impl Operation {
+    /// The id of the user that it changes; a new user has none yet.
+    pub fn target(&self) -> Option<i64> {
+        match self {
+            Self::Create(_) => None,
+            Self::Replace(id, ..) | Self::Patch(id, ..) | Self::Delete(id, _) => Some(*id),
+        }
+    }
+}
+
 /// What became of one operation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Written {
@@ -94,6 +104,7 @@ impl Store {
         operations: Vec<Operation>,
     ) -> Result<Vec<Written>, WriteError> {
         const ATTEMPTS: u32 = 5;
+        const PAUSE: Duration = Duration::from_millis(20);
         if self.is_read_only() {
             return Err(StoreError::ReadOnly("this server takes no writes now".to_owned()).into());
         }
@@ -105,7 +116,10 @@ impl Store {
             let outcome = loop {
                 attempt += 1;
                 match store.write_once(&context, &operations).await {
-                    Err(WriteError { error: StoreError::Serialization(_), .. }) if attempt < ATTEMPTS => {}
+                    Err(WriteError { error: StoreError::Serialization(_), .. }) if attempt < ATTEMPTS => {
+                        // Time for the other one to end: at once, the two would meet again.
+                        tokio::time::sleep(PAUSE * 2_u32.pow(attempt)).await;
+                    }
                     outcome => break outcome,
                 }
             };
@@ -164,6 +178,7 @@ async fn perform(
     {
         return Ok(Performed::Before(results));
     }
+    lock_in_order(tx, operations).await?;
     let mut done = Vec::with_capacity(operations.len());
     for (index, operation) in operations.iter().enumerate() {
         let applied = apply(tx, &context.author, operation).await;
@@ -273,6 +288,18 @@ async fn delete(
         .await
         .map(drop))?;
     append(tx, author, Action::Deleted, Some(&before), None).await
+}
+
+/// Locks all users that several operations name, in the same order for every writer: two that took them in
+/// different orders would wait for each other.
+async fn lock_in_order(tx: &mut Tx, operations: &[Operation]) -> Result<(), StoreError> {
+    const LOCK: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+    let Either::Postgres(tx) = tx else { return Ok(()) };
+    let ids: Vec<i64> = operations.iter().filter_map(Operation::target).collect();
+    if ids.len() > 1 {
+        sqlx::query(LOCK).bind(ids).execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 /// Reads a user for a change, so that no other writer changes it before the commit.

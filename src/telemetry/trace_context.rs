@@ -80,6 +80,7 @@ impl RequestIds {
     }
 
     /// Ids from a generator seeded by the operating system.
+    #[expect(clippy::disallowed_methods, reason = "this is where the service's randomness comes from")]
     pub fn from_system() -> Self {
         Self::new(rand::make_rng())
     }

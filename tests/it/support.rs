@@ -1,7 +1,8 @@
 //! Servers to test against: in this process, over real sockets, on either database; or the program itself.
 
+mod program;
+
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -16,8 +17,6 @@ use roster::telemetry::{BuildInfo, Metrics};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout};
 
 /// Makes two tests of one: `both! { async fn name(engine) { … } }` runs on SQLite and on PostgreSQL.
 macro_rules! both {
@@ -46,6 +45,7 @@ macro_rules! both {
 }
 pub(crate) use both;
 
+pub(crate) use program::{Program, program, signal};
 pub(crate) use roster::store::Engine;
 
 /// A variable of the test run; `cargo xtask test` sets them all.
@@ -237,70 +237,6 @@ pub(crate) async fn assert_problem(response: Response, status: u16, slug: &str) 
 pub(crate) fn next_link(response: &Response) -> Option<String> {
     let link = response.headers().get("link")?.to_str().unwrap();
     Some(link.strip_prefix('<')?.split_once(">; rel=\"next\"")?.0.to_owned())
-}
-
-/// The program itself, in a process of its own; killed with this value.
-pub(crate) struct Program {
-    pub(crate) child: Child,
-    pub(crate) url: String,
-    pub(crate) ops: String,
-    /// Lines of the log after the one that told the addresses.
-    pub(crate) log: tokio::io::Lines<BufReader<ChildStdout>>,
-}
-
-impl Program {
-    /// `roster serve` on free ports; returns when it listens.
-    pub(crate) async fn serve(database_url: &str, arguments: &[&str]) -> Self {
-        let mut command = program(&["serve", "--database-url", database_url]);
-        if !arguments.contains(&"--listen") {
-            command.args(["--listen", "127.0.0.1:0"]);
-        }
-        command.args(["--ops-listen", "127.0.0.1:0"]).args(arguments).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
-        loop {
-            let line = log.next_line().await.unwrap().expect("the program ended before it listened");
-            let line: Value = serde_json::from_str(&line).unwrap();
-            if line["message"] == "listening" {
-                let url = format!("http://{}", line["address"].as_str().unwrap());
-                let ops = format!("http://{}", line["ops_address"].as_str().unwrap());
-                return Self { child, url, ops, log };
-            }
-        }
-    }
-
-    /// Sends a signal.
-    pub(crate) fn signal(&self, name: &str) {
-        signal(self.child.id().unwrap(), name);
-    }
-
-    /// Reads the log to its end on the side, so that the pipe never fills.
-    pub(crate) fn drain_log(&mut self) -> tokio::task::JoinHandle<Vec<String>> {
-        let empty =
-            tokio::process::Command::new("true").stdout(Stdio::piped()).spawn().unwrap().stdout.unwrap();
-        let mut log = std::mem::replace(&mut self.log, BufReader::new(empty).lines());
-        tokio::spawn(async move {
-            let mut lines = Vec::new();
-            while let Ok(Some(line)) = log.next_line().await {
-                lines.push(line);
-            }
-            lines
-        })
-    }
-}
-
-/// A command line of the program, without any variable of the surroundings.
-pub(crate) fn program(arguments: &[&str]) -> tokio::process::Command {
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_roster"));
-    command.args(arguments).env_clear().kill_on_drop(true).stdin(Stdio::null());
-    command
-}
-
-/// Sends a signal to a process.
-pub(crate) fn signal(process: u32, name: &str) {
-    let status =
-        std::process::Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
-    assert!(status.unwrap().success(), "kill -{name} {process}");
 }
 
 /// Waits until something is so, at most `limit`; gives the time that it took.
