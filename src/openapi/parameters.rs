@@ -95,7 +95,7 @@ fn listing() -> [(&'static str, Value); 7] {
         })),
         ("sort", json!({
             "name": "sort", "in": "query",
-            "description": "The order; `-` turns it round. Equal values are in the order of ids.",
+            "description": "The order; `-` turns it round. Equal values are in the order of ids, which is turned round with it.",
             "schema": { "type": "string", "enum": orders, "default": "id" },
         })),
         ("count", json!({

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 pub use super::filter::Arg;
 use super::filter::compile;
-use super::users::{COLUMNS, UserRow, to_user};
+use super::rows::{COLUMNS, UserRow, to_user};
 use super::{Engine, Store, StoreError, on, read};
 use crate::model::listing::{After, Key, Listing, SortBy};
 use crate::model::user::{Field, User};

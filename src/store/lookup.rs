@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::users::{COLUMNS, UserRow, to_user};
+use super::rows::{COLUMNS, UserRow, to_user};
 use super::{Either, Store, StoreError, read};
 use crate::model::user::User;
 

@@ -10,6 +10,7 @@ pub mod journal;
 pub mod list;
 pub mod lookup;
 pub mod migrate;
+mod rows;
 pub mod users;
 
 use std::collections::HashSet;
