@@ -9,7 +9,7 @@ use crate::support::{Server, assert_problem, eventually, parts};
 
 /// How long the journal may take to show what is committed. On a server that others use too, their transactions
 /// hold it back.
-pub(crate) const SETTLED: Duration = Duration::from_secs(60);
+pub(crate) const SETTLED: Duration = Duration::from_mins(1);
 
 /// A path with a query string, encoded.
 pub(crate) fn path(base: &str, pairs: &[(&str, &str)]) -> String {

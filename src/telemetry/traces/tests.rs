@@ -127,7 +127,7 @@ async fn an_absent_or_stuck_collector_costs_nothing_but_spans() {
         }
         let requests = started.elapsed();
         // Waiting for the collector would take ten seconds each time that the queue of 2,048 is full.
-        assert!(requests < Duration::from_secs(60), "{requests:?}");
+        assert!(requests < Duration::from_mins(1), "{requests:?}");
         let counts = telemetry.traces.as_ref().unwrap().counts.clone();
         telemetry.shutdown();
         let end = started.elapsed().checked_sub(requests).unwrap();
