@@ -13,10 +13,11 @@ fn main() {
     }
     let given = option_env("ROSTER_BUILD_COMMIT");
     let commit = given.or_else(from_git).unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo::rustc-env=ROSTER_COMMIT={commit}");
+    // Not ROSTER_…: `cargo run` hands these to the program too, which refuses such variables that it does not know.
+    println!("cargo::rustc-env=BUILD_COMMIT={commit}");
     let compiler = option_env("RUSTC").unwrap_or_else(|| "rustc".to_owned());
     let version = output(&compiler, &["--version"]).unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo::rustc-env=ROSTER_RUSTC={version}");
+    println!("cargo::rustc-env=BUILD_RUSTC={version}");
 }
 
 /// The commit, with `-dirty` when tracked files differ from it.

@@ -231,8 +231,8 @@ fn version(as_json: bool) {
 fn build_info() -> BuildInfo {
     BuildInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: env!("ROSTER_COMMIT").to_owned(),
-        rustc: env!("ROSTER_RUSTC").to_owned(),
+        commit: env!("BUILD_COMMIT").to_owned(),
+        rustc: env!("BUILD_RUSTC").to_owned(),
     }
 }
 

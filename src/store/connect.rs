@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use thiserror::Error;
 
@@ -196,12 +198,21 @@ async fn open_file(path: &Path, options: &StoreOptions) -> Result<SqlitePools, O
             .max_connections(max)
             .acquire_timeout(options.acquire_timeout)
             .test_before_acquire(false)
+            .after_release(|connection, _| Box::pin(is_clean(connection)))
     };
     let unusable = |error: sqlx::Error| OpenError::Never(format!("{shown}: {}", plain(&error)));
     let write = open(1).connect_with(file.clone()).await.map_err(unusable)?;
     let read =
         open(options.connections).connect_with(file.pragma("query_only", "ON")).await.map_err(unusable)?;
     Ok(SqlitePools { read, write })
+}
+
+/// Whether a connection can be lent again. When the disk is full SQLite ends the transaction by itself; the driver
+/// then fails to roll it back, believes for ever that it still runs, and would refuse to begin another.
+async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The driver's worker answers once the rollback that a dropped transaction asked for is done.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// The engine's own words, without the driver's around them.

@@ -118,6 +118,14 @@ impl Store {
 
     /// The same on the probe's own connection, within about two seconds.
     pub async fn probe(&self) -> Result<SchemaState, MigrateError> {
+        match self.probe_once().await {
+            // The connection was dead, which does not mean that the server is.
+            Err(MigrateError::Store(StoreError::ConnectionLost(_))) => self.probe_once().await,
+            outcome => outcome,
+        }
+    }
+
+    async fn probe_once(&self) -> Result<SchemaState, MigrateError> {
         let mut session = match &self.pools {
             Either::Sqlite(pools) => Either::Sqlite(pools.read.acquire().await.map_err(StoreError::from)?),
             Either::Postgres(pools) => {

@@ -1,25 +1,36 @@
 //! The one integration-test binary. `cargo xtask test` starts what it needs.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "cargo shows what a test prints, such as its seed, when it fails")]
 
 mod asking;
 mod batch;
+mod commands;
 mod conditions;
+mod connections;
+mod crashes;
+mod demo;
 mod differential;
+mod faults;
 mod feed;
 mod feed_order;
 mod filter_strategies;
 mod filters;
 mod follower;
+mod full_disk;
 mod http_basics;
 mod idempotency;
 mod identity;
 mod lists;
 mod negotiation;
 mod pages;
+mod postgres_server;
 mod races;
 mod random;
+mod raw;
+mod rolling;
 mod rules;
+mod starting;
 mod store_story;
 mod support;
 mod users;

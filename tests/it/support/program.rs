@@ -22,8 +22,13 @@ impl Program {
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        command.args(["--ops-listen", "127.0.0.1:0"]).args(arguments).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        command.args(["--ops-listen", "127.0.0.1:0"]).args(arguments);
+        Self::started(command).await
+    }
+
+    /// A command line that ends up as `roster serve`; returns when it listens.
+    pub(crate) async fn started(mut command: tokio::process::Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
         loop {
             let line = log.next_line().await.unwrap().expect("the program ended before it listened");
