@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::model::json::JsonError;
+use crate::model::place::ERRORS_MAX;
 use crate::model::user::FieldError;
 use crate::store::StoreError;
 use crate::store::users::WriteError;
@@ -25,6 +26,10 @@ pub enum Kind {
     NotAcceptable,
     /// The body's media type is not understood.
     UnsupportedMediaType,
+    /// The body came too slowly.
+    RequestTimeout,
+    /// The request names a host that this server is not.
+    Misdirected,
     /// The body is larger than allowed.
     TooLarge,
     /// Another user has a value that must be unique.
@@ -67,6 +72,12 @@ impl Kind {
                 "unsupported-media-type",
                 "The body's media type is not understood",
             ),
+            Self::RequestTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The body came too slowly")
+            }
+            Self::Misdirected => {
+                (StatusCode::MISDIRECTED_REQUEST, "misdirected", "This server does not answer for that host")
+            }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::Taken => (StatusCode::CONFLICT, "taken", "A value that must be unique is taken"),
             Self::BatchRefused => {
@@ -156,6 +167,7 @@ impl ApiError {
         };
         let errors = errors
             .into_iter()
+            .take(ERRORS_MAX)
             .map(|error| Detail { place: "pointer", name: error.pointer, detail: error.detail })
             .collect();
         Self { errors, ..Self::new(Kind::Invalid, detail) }
@@ -257,7 +269,7 @@ impl From<StoreError> for ApiError {
             }
             StoreError::OutcomeUnknown(_) => Self::new(
                 Kind::OutcomeUnknown,
-                "the database went away during the commit; look, or send it again with the same Idempotency-Key",
+                "the database did not confirm the write in time; look, or send it again with the same Idempotency-Key",
             ),
             StoreError::Full(_) => {
                 Self::new(Kind::StorageFull, "the database has no space left; reads go on")
@@ -285,9 +297,13 @@ impl IntoResponse for ApiError {
             Kind::Unavailable | Kind::OutcomeUnknown | Kind::KeyRunning => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))
             }
+            Kind::RequestTimeout => headers.insert(header::CONNECTION, HeaderValue::from_static("close")),
             _ => None,
         };
-        response.extensions_mut().insert(ErrorReport(self.internal.unwrap_or(self.detail)));
+        // What is told to the client may repeat what it sent, which the log must not keep.
+        response
+            .extensions_mut()
+            .insert(ErrorReport(self.internal.unwrap_or_else(|| self.kind.parts().1.to_owned())));
         response
     }
 }

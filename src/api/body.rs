@@ -35,7 +35,15 @@ pub async fn read(app: &App, headers: &HeaderMap, body: Body, types: &[&str]) ->
     if declared.is_some_and(|length| length > max as u64) {
         return Err(too_large());
     }
-    to_bytes(body, max).await.map_err(|error| {
+    // Less than the request may take in all, so that the client hears what was wrong.
+    let patience = app.limits.timeout * 9 / 10;
+    let Ok(read) = tokio::time::timeout(patience, to_bytes(body, max)).await else {
+        return Err(ApiError::new(
+            Kind::RequestTimeout,
+            format!("the body was not there within {patience:?}"),
+        ));
+    };
+    read.map_err(|error| {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(inner) = cause {
             if inner.is::<http_body_util::LengthLimitError>() {

@@ -3,18 +3,27 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::IntoResponse as _;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::format::{Format, negotiate};
 use super::query::Query;
 use crate::app::App;
 use crate::error::{ApiError, ApiResult, Kind};
+use crate::model::change::Change;
 use crate::model::listing::LIMIT_MAX;
 use crate::model::position::Position;
 use crate::routes;
+use crate::store::StoreError;
 
 /// Entries on a page when `limit` is not given.
 const LIMIT_DEFAULT: i64 = 100;
+
+#[derive(Serialize)]
+struct Page<'a> {
+    changes: Vec<Change>,
+    next: &'a str,
+    more: bool,
+}
 
 /// `GET /changes`
 pub async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> ApiResult {
@@ -27,12 +36,10 @@ pub async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> ApiRe
             ApiError::parameter(Kind::Malformed, "after", "is not a position that this service gave")
         })?,
     };
-    let mut changes = app.store.changes(after, limit + 1).await?;
-    let more = i64::try_from(changes.len()).is_ok_and(|count| count > limit);
-    changes.truncate(usize::try_from(limit).unwrap_or_default());
+    let (changes, more) = app.store.changes(after, limit).await?;
     let next = changes.last().map_or(after, |change| change.position).encode();
-    let entries: Vec<Value> = changes.iter().map(crate::model::change::Change::to_json).collect();
-    let body = json!({ "changes": entries, "next": next, "more": more }).to_string();
+    let body = serde_json::to_string(&Page { changes, next: &next, more })
+        .map_err(|error| StoreError::Internal(error.to_string()))?;
     let mut response =
         ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "private, no-store")], body)
             .into_response();

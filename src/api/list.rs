@@ -91,6 +91,10 @@ impl Request {
 
 fn read_fields(text: &str) -> ApiResult<Vec<Field>> {
     let mut fields = Vec::new();
+    if text.split(',').count() > FIELDS_MAX {
+        let detail = format!("must have at most {FIELDS_MAX} names");
+        return Err(ApiError::parameter(Kind::Invalid, "fields", detail));
+    }
     for name in text.split(',') {
         let field = Field::parse(name).ok_or_else(|| {
             let detail = format!("names {name:?}; there are {} and profile.…", Field::NAMES.join(", "));
@@ -99,10 +103,6 @@ fn read_fields(text: &str) -> ApiResult<Vec<Field>> {
         if !Field::V1.contains(&field) && !fields.contains(&field) {
             fields.push(field);
         }
-    }
-    if fields.len() > FIELDS_MAX {
-        let detail = format!("must have at most {FIELDS_MAX} names");
-        return Err(ApiError::parameter(Kind::Invalid, "fields", detail));
     }
     // All of the profile covers every part of it.
     if fields.contains(&Field::Profile(Vec::new())) {
@@ -179,10 +179,10 @@ async fn stream(app: App, request: Request) -> ApiResult<Body> {
         writer.end(&mut first);
         return Ok(Body::from(first));
     }
-    let (sender, mut receiver) = mpsc::channel::<Result<Bytes, StoreError>>(1);
+    let (sender, mut receiver) = mpsc::channel::<Result<Piece, StoreError>>(1);
     let rest = async move {
         let mut after = next;
-        if sender.send(Ok(first.into())).await.is_err() {
+        if sender.send(Ok(Piece { bytes: first.into(), last: false })).await.is_err() {
             return;
         }
         while after.is_some() {
@@ -193,7 +193,7 @@ async fn stream(app: App, request: Request) -> ApiResult<Body> {
                 if after.is_none() {
                     writer.end(&mut out);
                 }
-                Bytes::from(out)
+                Piece { bytes: out.into(), last: after.is_none() }
             });
             let failed = piece.is_err();
             if let Err(error) = &piece {
@@ -206,7 +206,32 @@ async fn stream(app: App, request: Request) -> ApiResult<Body> {
         }
     };
     tokio::spawn(rest.in_current_span());
-    Ok(Body::from_stream(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context))))
+    let mut complete = false;
+    let pieces = futures_util::stream::poll_fn(move |context| {
+        receiver.poll_recv(context).map(|piece| match piece {
+            Some(Ok(piece)) => {
+                complete = piece.last;
+                Some(Ok(piece.bytes))
+            }
+            Some(Err(error)) => {
+                complete = true;
+                Some(Err(error))
+            }
+            // Whoever reads must be able to tell a list that is whole from one whose writer died.
+            None if !complete => {
+                complete = true;
+                Some(Err(StoreError::Internal("the list ended early".to_owned())))
+            }
+            None => None,
+        })
+    });
+    Ok(Body::from_stream(pieces))
+}
+
+/// A piece of a stream, and whether it is the last.
+struct Piece {
+    bytes: Bytes,
+    last: bool,
 }
 
 async fn stretch(

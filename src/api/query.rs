@@ -46,6 +46,9 @@ impl Query {
 pub fn check(uri: &Uri, known: &BTreeSet<String>) -> ApiResult<()> {
     let query = Query::of(uri);
     let mut seen = BTreeSet::new();
+    if query.0.iter().any(|(name, value)| (name.clone() + value).contains('\u{fffd}')) && !is_utf8(uri) {
+        return Err(ApiError::new(Kind::Malformed, "the query string is not UTF-8 after percent-decoding"));
+    }
     for (name, _) in &query.0 {
         if !known.contains(name) {
             let list = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -61,4 +64,24 @@ pub fn check(uri: &Uri, known: &BTreeSet<String>) -> ApiResult<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the query string is UTF-8 after percent-decoding (RFC 3986 section 2.1).
+fn is_utf8(uri: &Uri) -> bool {
+    let mut decoded = Vec::new();
+    let mut rest = uri.query().unwrap_or_default().as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| byte == b'%') {
+            Some(escaped) => {
+                decoded.push(escaped);
+                rest = &after[2..];
+            }
+            None => {
+                decoded.push(byte);
+                rest = after;
+            }
+        }
+    }
+    std::str::from_utf8(&decoded).is_ok()
 }

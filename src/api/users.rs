@@ -12,7 +12,8 @@ use super::{body, list as listing};
 use crate::app::App;
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::model::etag::{Condition, of_version};
-use crate::model::json::{kind, parse_object, pointer};
+use crate::model::json::{kind, parse_object};
+use crate::model::place::{ERRORS_MAX, Place};
 use crate::model::user::{FieldError, User};
 use crate::routes::user_path;
 use crate::store::StoreError;
@@ -20,6 +21,8 @@ use crate::store::users::{Operation, Preconditions, WriteContext, Written};
 
 /// Most operations in one batch.
 pub const BATCH_MAX: usize = 1000;
+/// A copy may be kept, but is to be checked before it is used.
+const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 const JSON: &[&str] = &["application/json"];
 const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
@@ -38,7 +41,8 @@ pub async fn get(State(app): State<App>, UserId(id): UserId, headers: HeaderMap)
         return Err(StoreError::PreconditionFailed.into());
     }
     if conditions.if_none_match.is_some_and(|known| known.matches_weakly(&tag)) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag(&user))]).into_response());
+        let headers = [(header::ETAG, etag(&user)), (header::CACHE_CONTROL, REVALIDATE)];
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     Ok(one(StatusCode::OK, &user))
 }
@@ -184,7 +188,7 @@ fn one(status: StatusCode, user: &User) -> Response {
     let mut response = json_response(status, &user.to_json());
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag(user));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::CACHE_CONTROL, REVALIDATE);
     response
 }
 
@@ -204,7 +208,10 @@ fn read_batch(body: &Map<String, Value>) -> Result<Vec<Operation>, Vec<FieldErro
     let mut errors: Vec<FieldError> = body
         .keys()
         .filter(|name| *name != "operations")
-        .map(|name| FieldError::new(pointer("", name), "does not belong here; there is operations"))
+        .take(ERRORS_MAX)
+        .map(|name| {
+            FieldError::new(Place::ROOT.member(name).pointer(), "does not belong here; there is operations")
+        })
         .collect();
     let items = match body.get("operations") {
         Some(Value::Array(items)) => items.as_slice(),
@@ -223,6 +230,9 @@ fn read_batch(body: &Map<String, Value>) -> Result<Vec<Operation>, Vec<FieldErro
     }
     let mut operations = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
+        if errors.len() >= ERRORS_MAX {
+            break;
+        }
         match read_operation(item, &format!("/operations/{index}")) {
             Ok(operation) => operations.push(operation),
             Err(more) => errors.extend(more),
@@ -244,7 +254,7 @@ fn read_operation(item: &Value, at: &str) -> Result<Operation, Vec<FieldError>> 
     };
     if let Some(name) = map.keys().find(|name| !allowed.contains(&name.as_str())) {
         let detail = format!("does not belong to this operation; it has {}", allowed.join(", "));
-        return Err(vec![FieldError::new(pointer(at, name), detail)]);
+        return Err(vec![FieldError::new(format!("{at}{}", Place::ROOT.member(name).pointer()), detail)]);
     }
     let body = match map.get("body") {
         Some(Value::Object(body)) => body.clone(),

@@ -1,6 +1,8 @@
 //! Entries of the journal.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::position::Position;
 use super::user::{Field, User, timestamp};
@@ -31,7 +33,8 @@ impl Action {
 }
 
 /// One entry as read from the journal.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(into = "Wire")]
 pub struct Change {
     /// Its place.
     pub position: Position,
@@ -47,22 +50,39 @@ pub struct Change {
     pub subject_id: i64,
     /// The version that this change made; of a deletion, the last version that was.
     pub version: i64,
-    /// `before` and `after`: of an update only the attributes that differ.
-    pub change: Map<String, Value>,
+    /// `before` and `after` as JSON: of an update only the attributes that differ.
+    pub change: Box<RawValue>,
 }
 
-impl Change {
-    /// The form in the feed.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "position": self.position.encode(),
-            "at": timestamp(self.at),
-            "actor": self.actor,
-            "action": self.action,
-            "subject": {"kind": self.subject_kind, "id": self.subject_id},
-            "version": self.version,
-            "change": self.change,
-        })
+/// The form in the feed.
+#[derive(Serialize)]
+struct Wire {
+    position: String,
+    at: String,
+    actor: String,
+    action: String,
+    subject: Subject,
+    version: i64,
+    change: Box<RawValue>,
+}
+
+#[derive(Serialize)]
+struct Subject {
+    kind: String,
+    id: i64,
+}
+
+impl From<Change> for Wire {
+    fn from(entry: Change) -> Self {
+        Self {
+            position: entry.position.encode(),
+            at: timestamp(entry.at),
+            actor: entry.actor,
+            action: entry.action,
+            subject: Subject { kind: entry.subject_kind, id: entry.subject_id },
+            version: entry.version,
+            change: entry.change,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::place::Place;
 use super::user::FieldError;
 
 /// Why bytes are not an acceptable JSON object.
@@ -40,15 +41,10 @@ pub fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Appends one reference token to a JSON Pointer (RFC 6901 section 3).
-pub fn pointer(parent: &str, token: &str) -> String {
-    format!("{parent}/{}", token.replace('~', "~0").replace('/', "~1"))
-}
-
 fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     let duplicates = RefCell::new(Vec::new());
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { at: String::new(), duplicates: &duplicates }
+    let value = Strict { at: Place::ROOT, duplicates: &duplicates }
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value))
         .map_err(|error| JsonError::Syntax(error.to_string()))?;
@@ -56,8 +52,9 @@ fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     if duplicates.is_empty() { Ok(value) } else { Err(JsonError::Content(duplicates)) }
 }
 
+#[derive(Clone, Copy)]
 struct Strict<'a> {
-    at: String,
+    at: Place<'a>,
     duplicates: &'a RefCell<Vec<FieldError>>,
 }
 
@@ -95,7 +92,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
         loop {
-            let at = format!("{}/{}", self.at, items.len());
+            let at = self.at.element(items.len());
             match access.next_element_seed(Strict { at, duplicates: self.duplicates })? {
                 Some(item) => items.push(item),
                 None => return Ok(Value::Array(items)),
@@ -105,10 +102,12 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = access.next_key::<String>()? {
-            let at = pointer(&self.at, &key);
-            let value = access.next_value_seed(Strict { at: at.clone(), duplicates: self.duplicates })?;
-            if map.insert(key, value).is_some() {
-                self.duplicates.borrow_mut().push(FieldError::new(at, "occurs more than once"));
+            let at = self.at.member(&key);
+            let value = access.next_value_seed(Strict { at, duplicates: self.duplicates })?;
+            if map.contains_key(&key) {
+                at.wrong(&mut self.duplicates.borrow_mut(), "occurs more than once");
+            } else {
+                map.insert(key, value);
             }
         }
         Ok(Value::Object(map))

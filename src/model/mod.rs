@@ -6,6 +6,7 @@ pub mod filter;
 pub mod fold;
 pub mod json;
 pub mod listing;
+pub mod place;
 pub mod position;
 pub mod user;
 mod user_input;

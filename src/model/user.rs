@@ -21,6 +21,8 @@ pub const EXTERNAL_ID_MAX: usize = 256;
 pub const KEY_BYTES_MAX: usize = 2000;
 /// Most bytes of a profile, written as JSON without spaces.
 pub const PROFILE_BYTES_MAX: usize = 65_536;
+/// Most values in a profile, counting each object, array and scalar: what bounds its size in memory.
+pub const PROFILE_VALUES_MAX: usize = 2000;
 /// Deepest nesting of a profile; the profile itself is level 1.
 pub const PROFILE_DEPTH_MAX: usize = 16;
 /// Largest magnitude of a number in a profile: what every JSON reader keeps exactly (RFC 8259 section 6).

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::fold::fold;
-use super::json::{kind, pointer};
+use super::json::kind;
+use super::place::Place;
 use super::user::{
     EMAIL_MAX, EXTERNAL_ID_MAX, Field, FieldError, KEY_BYTES_MAX, NAME_MAX, PROFILE_BYTES_MAX,
-    PROFILE_DEPTH_MAX, PROFILE_NUMBER_MAX, User,
+    PROFILE_DEPTH_MAX, PROFILE_NUMBER_MAX, PROFILE_VALUES_MAX, User,
 };
 
 /// The writable attributes of a user, checked.
@@ -43,7 +44,7 @@ pub fn apply_merge_patch(patch: &Map<String, Value>, current: &User) -> Result<D
     let mut errors = Vec::new();
     for name in ["name", "active"] {
         if patch.get(name).is_some_and(Value::is_null) {
-            errors.push(FieldError::new(pointer("", name), "can't be removed"));
+            Place::ROOT.member(name).wrong(&mut errors, "can't be removed");
         }
     }
     for (name, value) in patch {
@@ -98,7 +99,7 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong(&mut self, name: &str, detail: impl Into<String>) {
-        self.errors.push(FieldError::new(pointer("", name), detail));
+        Place::ROOT.member(name).wrong(&mut self.errors, detail);
     }
 
     fn finish(mut self) -> Result<Draft, Vec<FieldError>> {
@@ -196,39 +197,50 @@ impl<'a> Reader<'a> {
             }
         };
         let value = Value::Object(map.clone());
-        check_profile(&value, "/profile", 1, &mut self.errors);
+        // Before anything that looks at each value.
         let size = value.to_string().len();
         if size > PROFILE_BYTES_MAX {
             self.wrong("profile", format!("must have at most {PROFILE_BYTES_MAX} bytes as JSON, not {size}"));
+            return Map::new();
+        }
+        let mut values = 0;
+        check_profile(&value, &Place::ROOT.member("profile"), 1, &mut values, &mut self.errors);
+        if values > PROFILE_VALUES_MAX {
+            self.wrong("profile", format!("must have at most {PROFILE_VALUES_MAX} values, not {values}"));
         }
         map.clone()
     }
 }
 
-fn check_profile(value: &Value, at: &str, depth: usize, errors: &mut Vec<FieldError>) {
+fn check_profile(
+    value: &Value,
+    at: &Place<'_>,
+    depth: usize,
+    values: &mut usize,
+    errors: &mut Vec<FieldError>,
+) {
+    *values += 1;
     if depth > PROFILE_DEPTH_MAX {
-        errors.push(FieldError::new(at, format!("is nested deeper than {PROFILE_DEPTH_MAX} levels")));
+        at.wrong(errors, format!("is nested deeper than {PROFILE_DEPTH_MAX} levels"));
         return;
     }
     match value {
-        Value::String(text) if text.contains('\0') => {
-            errors.push(FieldError::new(at, "has a NUL character"));
-        }
+        Value::String(text) if text.contains('\0') => at.wrong(errors, "has a NUL character"),
         Value::Number(number) if number.as_f64().is_none_or(|n| n.abs() > PROFILE_NUMBER_MAX) => {
-            errors.push(FieldError::new(at, "must lie between -(2^53-1) and 2^53-1"));
+            at.wrong(errors, "must lie between -(2^53-1) and 2^53-1");
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                check_profile(item, &format!("{at}/{index}"), depth + 1, errors);
+                check_profile(item, &at.element(index), depth + 1, values, errors);
             }
         }
         Value::Object(map) => {
             for (name, member) in map {
-                let at = pointer(at, name);
+                let at = at.member(name);
                 if name.contains('\0') {
-                    errors.push(FieldError::new(at.clone(), "has a NUL character in its name"));
+                    at.wrong(errors, "has a NUL character in its name");
                 }
-                check_profile(member, &at, depth + 1, errors);
+                check_profile(member, &at, depth + 1, values, errors);
             }
         }
         _ => {}

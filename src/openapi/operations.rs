@@ -23,8 +23,14 @@ fn body(types: &[&str], name: &str) -> Value {
     json!({ "required": true, "content": content })
 }
 
-const WRITE: &[Kind] =
-    &[Kind::NotAcceptable, Kind::Taken, Kind::TooLarge, Kind::UnsupportedMediaType, Kind::StorageFull];
+const WRITE: &[Kind] = &[
+    Kind::NotAcceptable,
+    Kind::Taken,
+    Kind::RequestTimeout,
+    Kind::TooLarge,
+    Kind::UnsupportedMediaType,
+    Kind::StorageFull,
+];
 
 fn write_errors(own: Value, more: &[Kind]) -> Value {
     with_errors(own, &[WRITE, more].concat())

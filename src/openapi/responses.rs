@@ -17,7 +17,13 @@ pub(super) fn header(name: &str) -> Value {
 /// The answers of an operation: its own, then the errors among these kinds and those that any operation has.
 pub(super) fn with_errors(own: Value, kinds: &[Kind]) -> Value {
     let mut all = own;
-    for kind in kinds.iter().chain(&[Kind::Malformed, Kind::Invalid, Kind::Unavailable, Kind::Internal]) {
+    for kind in kinds.iter().chain(&[
+        Kind::Malformed,
+        Kind::Misdirected,
+        Kind::Invalid,
+        Kind::Unavailable,
+        Kind::Internal,
+    ]) {
         let status = kind.parts().0;
         all[status.as_str()] = response(name_of(status.as_u16()));
     }
@@ -29,10 +35,12 @@ fn name_of(status: u16) -> &'static str {
         400 => "Malformed",
         404 => "NotFound",
         406 => "NotAcceptable",
+        408 => "RequestTimeout",
         409 => "Conflict",
         412 => "PreconditionFailed",
         413 => "TooLarge",
         415 => "UnsupportedMediaType",
+        421 => "Misdirected",
         422 => "Invalid",
         503 => "Unavailable",
         507 => "StorageFull",
@@ -46,6 +54,8 @@ pub(super) fn all() -> Value {
         ("Malformed", "The request can't be parsed."),
         ("NotFound", "There is no such user."),
         ("NotAcceptable", "None of the media types in `Accept` can be made."),
+        ("RequestTimeout", "The body came too slowly."),
+        ("Misdirected", "While callers are not authenticated, only requests to `localhost` and loopback addresses are answered: a web page must not reach this service under a name of its own."),
         ("Conflict", "The change does not fit the state of the directory: a value that must be unique is taken, or a request with the same `Idempotency-Key` is still running."),
         ("PreconditionFailed", "The user is not the one that `If-Match` or `If-None-Match` says."),
         ("TooLarge", "The body is too large."),

@@ -84,7 +84,7 @@ fn users() -> Vec<(&'static str, Value)> {
         ("Profile", json!({
             "type": "object", "propertyNames": { "pattern": NO_NUL },
             "additionalProperties": schema("ProfileValue"),
-            "description": "Free attributes: at most 64 KiB as JSON and 16 levels deep.",
+            "description": "Free attributes: at most 64 KiB as JSON, 2,000 values, and 16 levels deep, a scalar being a level too.",
         })),
         ("ProfileValue", json!({
             "description": "Any JSON; no NUL characters, numbers within ±(2^53-1).",

@@ -1,5 +1,8 @@
 //! Reading the journal: the feed of changes, and the place where a list stands in it.
 
+use futures_util::TryStreamExt as _;
+use serde_json::value::RawValue;
+
 use super::{Store, StoreError, on, read};
 use crate::model::change::Change;
 use crate::model::position::Position;
@@ -13,6 +16,9 @@ pub struct Standing {
     pub quiet: bool,
 }
 
+/// Most bytes of changes that are read at once.
+const BYTES_MAX: usize = 4 << 20;
+
 type Row = (i64, i64, i64, i64, String, String, String, i64, i64, String);
 
 const PAGE: &str = "SELECT epoch, xid, position, at, actor, action, subject_kind, subject_id, version, change \
@@ -24,19 +30,34 @@ const STANDING: &str = "SELECT h.epoch, h.xid, l.epoch, l.xid, l.position FROM j
                 ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1) l ON TRUE";
 
 impl Store {
-    /// The settled entries after a place, at most `limit`, in the order of the journal.
-    pub async fn changes(&self, after: Position, limit: i64) -> Result<Vec<Change>, StoreError> {
-        let rows: Vec<Row> = read!(self, "changes", session => async {
-            on!(&mut session, connection => sqlx::query_as(PAGE)
-                .bind(after.epoch)
-                .bind(after.xid)
-                .bind(after.position)
-                .bind(limit)
-                .fetch_all(connection)
-                .await)
-            .map_err(StoreError::from)
+    /// The settled entries after a place in the order of the journal, at most `limit`, fewer when they are
+    /// large; and whether there are more already.
+    pub async fn changes(&self, after: Position, limit: i64) -> Result<(Vec<Change>, bool), StoreError> {
+        let (mut rows, mut more) = (Vec::new(), false);
+        read!(self, "changes", session => async {
+            rows.clear();
+            let mut bytes = 0;
+            on!(&mut session, connection => {
+                let mut found = sqlx::query_as(PAGE)
+                    .bind(after.epoch)
+                    .bind(after.xid)
+                    .bind(after.position)
+                    .bind(limit.saturating_add(1))
+                    .fetch(connection);
+                while let Some(row) = found.try_next().await? {
+                    let row: Row = row;
+                    more = bytes >= BYTES_MAX || i64::try_from(rows.len()).is_ok_and(|count| count >= limit);
+                    if more {
+                        break;
+                    }
+                    bytes += row.9.len();
+                    rows.push(row);
+                }
+                Ok::<_, StoreError>(())
+            })
         })?;
-        rows.into_iter().map(to_change).collect()
+        let changes = rows.into_iter().map(to_change).collect::<Result<_, _>>()?;
+        Ok((changes, more))
     }
 
     /// Where the journal stands now.
@@ -58,7 +79,7 @@ impl Store {
 
 fn to_change(row: Row) -> Result<Change, StoreError> {
     let (epoch, xid, position, at, actor, action, subject_kind, subject_id, version, change) = row;
-    let change = serde_json::from_str(&change)
+    let change = RawValue::from_string(change)
         .map_err(|error| StoreError::Internal(format!("journal entry {position}: {error}")))?;
     let position = Position { epoch, xid, position };
     Ok(Change { position, at, actor, action, subject_kind, subject_id, version, change })

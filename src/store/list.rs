@@ -22,6 +22,9 @@ pub struct Item<'a> {
     pub user: Option<User>,
 }
 
+/// Most bytes of profiles that are read at once; the other attributes are small.
+const BYTES_MAX: usize = 1 << 20;
+
 /// A statement and its arguments.
 pub struct Statement {
     /// The SQL.
@@ -31,8 +34,8 @@ pub struct Statement {
 }
 
 impl Store {
-    /// Hands the first `limit` users of a list after a place to `emit`.
-    /// Gives the place after the last of them when there are more.
+    /// Hands the first `limit` users of a list after a place to `emit`, fewer when they are large: what is
+    /// read at once stays below a few MiB. Gives the place after the last of them when there are more.
     pub async fn list(
         &self,
         listing: &Listing,
@@ -43,6 +46,7 @@ impl Store {
         let statement = page(listing, after, limit.saturating_add(1), self.engine());
         let extended = listing.needs_all_columns();
         let mut emitted = 0;
+        let mut bytes = 0;
         let mut next = None;
         read!(self, "list", session => async {
             on!(&mut session, connection => {
@@ -57,13 +61,20 @@ impl Store {
                 let mut rows = query.fetch(connection);
                 let mut last = None;
                 while let Some(row) = rows.try_next().await.map_err(|error| interrupted(error, emitted))? {
-                    if emitted == limit {
+                    if last.is_some() {
                         next = last;
                         break;
                     }
                     emitted += 1;
                     let id: i64 = row.try_get(0)?;
-                    if emitted == limit {
+                    let user = if extended {
+                        let row: UserRow = sqlx::FromRow::from_row(&row)?;
+                        bytes += row.5.len();
+                        Some(to_user(row)?)
+                    } else {
+                        None
+                    };
+                    if emitted == limit || bytes >= BYTES_MAX {
                         let key = match listing.sort.by {
                             SortBy::Id => Key::Number(id),
                             SortBy::Name | SortBy::Email => Key::Text(row.try_get("sort_key")?),
@@ -71,12 +82,6 @@ impl Store {
                         };
                         last = Some(After { key, id });
                     }
-                    let user = if extended {
-                        let row: UserRow = sqlx::FromRow::from_row(&row)?;
-                        Some(to_user(row)?)
-                    } else {
-                        None
-                    };
                     emit(Item { id, name: row.try_get(1)?, email: row.try_get(2)?, user });
                 }
                 Ok(())

@@ -156,6 +156,9 @@ impl Store {
     }
 }
 
+/// Most bytes of profiles in the results of one batch: the answer is held in memory, and kept under the key.
+const RESULTS_BYTES_MAX: usize = 8 << 20;
+
 /// What a transaction came to before its end.
 enum Performed {
     /// All is done and waits for the commit.
@@ -176,9 +179,17 @@ async fn perform(
     }
     lock_in_order(tx, operations).await?;
     let mut done = Vec::with_capacity(operations.len());
+    let mut bytes = 0;
     for (index, operation) in operations.iter().enumerate() {
-        let applied = apply(tx, &context.author, operation).await;
-        done.push(applied.map_err(|error| WriteError { operation: index, error })?);
+        let failed = |error| WriteError { operation: index, error };
+        let applied = apply(tx, &context.author, operation).await.map_err(failed)?;
+        bytes += applied.1.user.as_ref().map_or(0, |user| Draft::from(user).profile_text().len());
+        if bytes > RESULTS_BYTES_MAX && operations.len() > 1 {
+            let detail =
+                format!("the users of one batch may have {RESULTS_BYTES_MAX} bytes of profiles in all");
+            return Err(failed(StoreError::Invalid(vec![FieldError::new("", detail)])));
+        }
+        done.push(applied);
     }
     if let Some(key) = &context.idempotency {
         let results: Vec<&Written> = done.iter().map(|(_, written)| written).collect();
