@@ -31,6 +31,7 @@ mod raw;
 mod rolling;
 mod rules;
 mod starting;
+mod standing;
 mod store_story;
 mod support;
 mod users;
