@@ -1,5 +1,7 @@
 //! Single rows of users. Each function that writes one appends to the journal in the same transaction.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::journal::{Author, append};
@@ -86,14 +88,27 @@ pub(super) async fn delete(
     append(tx, author, Action::Deleted, Some(&before), None).await
 }
 
-/// Locks all users that several operations name, in the same order for every writer: two that took them in
-/// different orders would wait for each other.
-pub(super) async fn lock_in_order(tx: &mut Tx, operations: &[Operation]) -> Result<(), StoreError> {
-    const LOCK: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+/// How many locks all users share.
+const STRIPES: i64 = 128;
+
+/// Takes turns with other writers of the same users, before the transaction writes anything.
+///
+/// PostgreSQL gives a transaction its id, by which the journal is ordered, at its first write or row lock. One
+/// that had its id and then waited for a row would enter the journal before the change that it waited for, and
+/// whoever follows would see version 3 before version 2. Advisory locks need no id: who holds them all gets an
+/// id larger than those of all earlier writers of these users. They are taken in one order, so that two batches
+/// never wait for each other, and shared by many users, so that their number is bounded.
+pub(super) async fn take_turns(tx: &mut Tx, operations: &[Operation]) -> Result<(), StoreError> {
+    const TAKE: &str =
+        "SELECT count(pg_advisory_xact_lock(1919906675, stripe)) FROM unnest($1::int4[]) stripe";
     let Either::Postgres(tx) = tx else { return Ok(()) };
-    let ids: Vec<i64> = operations.iter().filter_map(Operation::target).collect();
-    if ids.len() > 1 {
-        sqlx::query(LOCK).bind(ids).execute(&mut **tx).await?;
+    let stripes: BTreeSet<i32> = operations
+        .iter()
+        .filter_map(Operation::target)
+        .filter_map(|id| i32::try_from(id.rem_euclid(STRIPES)).ok())
+        .collect();
+    if !stripes.is_empty() {
+        sqlx::query(TAKE).bind(stripes.into_iter().collect::<Vec<_>>()).execute(&mut **tx).await?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::idempotency::{self, IdempotencyKey};
 use super::journal::Author;
-use super::rows::{create, delete, lock, lock_in_order, update};
+use super::rows::{create, delete, lock, take_turns, update};
 use super::{Store, StoreError, Tx};
 use crate::model::change::Action;
 use crate::model::etag::{Condition, of_version};
@@ -177,7 +177,7 @@ async fn perform(
     {
         return Ok(Performed::Before(results));
     }
-    lock_in_order(tx, operations).await?;
+    take_turns(tx, operations).await?;
     let mut done = Vec::with_capacity(operations.len());
     let mut bytes = 0;
     for (index, operation) in operations.iter().enumerate() {

@@ -97,7 +97,7 @@ async fn write(server: &Server, ids: &Mutex<Vec<i64>>, mut random: StdRng, write
         let response = match (random.random_range(0..10), some.first()) {
             (0..4, Some(id)) => server.patch(&format!("/users/{id}"), &body).await,
             (4..6, Some(id)) => server.delete(&format!("/users/{id}")).await,
-            (6..8, Some(_)) => server.post("/users/batch", &batch(&name)).await,
+            (6..8, Some(_)) => server.post("/users/batch", &batch(&name, &some)).await,
             _ => server.post("/users", &json!({ "name": name })).await,
         };
         let status = response.status().as_u16();
@@ -110,7 +110,10 @@ async fn write(server: &Server, ids: &Mutex<Vec<i64>>, mut random: StdRng, write
     }
 }
 
-fn batch(name: &str) -> Value {
-    let create = |index: usize| json!({ "op": "create", "body": { "name": format!("{name}-{index}") } });
-    json!({ "operations": [create(1), create(2), create(3)] })
+/// Creates first, so that the transaction has written before it comes to users that others change too.
+fn batch(name: &str, some: &[i64]) -> Value {
+    let create = json!({ "op": "create", "body": { "name": format!("{name}-new") } });
+    let patch = |id: &i64| json!({ "op": "patch", "id": id, "body": { "profile": { "batch": name } } });
+    let operations: Vec<Value> = std::iter::once(create).chain(some.iter().map(patch)).collect();
+    json!({ "operations": operations })
 }
