@@ -287,7 +287,9 @@ impl IntoResponse for ApiError {
             }
             _ => None,
         };
-        response.extensions_mut().insert(ErrorReport(self.internal.unwrap_or(self.detail)));
+        // What a client did wrong is told to it in words of its own request, which don't belong into the log.
+        let told = if status.is_server_error() { self.detail } else { self.kind.parts().1.to_owned() };
+        response.extensions_mut().insert(ErrorReport(self.internal.unwrap_or(told)));
         response
     }
 }
