@@ -152,9 +152,18 @@ mod tests {
     fn an_id_may_be_written_as_any_whole_number() {
         let read = |text: &str| id(&serde_json::from_str(text).unwrap());
         assert_eq!([read("3"), read("3.0"), read("3e2")], [Some(3), Some(3), Some(300)]);
-        assert_eq!([read("9223372036854775807"), read("9007199254740991")], [Some(i64::MAX), Some((1 << 53) - 1)]);
-        assert_eq!([read("9007199254740993.0"), read("9007199254740993")], [Some(i64::MAX), Some((1 << 53) + 1)]);
-        assert_eq!([read("0"), read("-0.0"), read("-1"), read("9223372036854775808"), read("1e300")], [None; 5]);
+        assert_eq!(
+            [read("9223372036854775807"), read("9007199254740991")],
+            [Some(i64::MAX), Some((1 << 53) - 1)]
+        );
+        assert_eq!(
+            [read("9007199254740993.0"), read("9007199254740993")],
+            [Some(i64::MAX), Some((1 << 53) + 1)]
+        );
+        assert_eq!(
+            [read("0"), read("-0.0"), read("-1"), read("9223372036854775808"), read("1e300")],
+            [None; 5]
+        );
         assert_eq!([read("3.5"), read("\"3\""), read("true"), read("null")], [None; 4]);
     }
 
