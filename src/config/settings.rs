@@ -247,8 +247,8 @@ fn serve_defaults() -> Result<ServeConfig, String> {
 /// exporter's specification. The one for traces alone wins. The value is not repeated: it may hold a password.
 fn otlp(sources: &mut Sources<'_>) -> bool {
     let environment = sources.environment();
-    let names = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-    let named = names.into_iter().find_map(|name| Some((name, environment.get(name)?)));
+    let variables = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+    let named = variables.into_iter().find_map(|name| Some((name, environment.get(name)?)));
     let Some((name, endpoint)) = named else { return false };
     let start = endpoint.to_string_lossy().trim().to_ascii_lowercase();
     if !start.starts_with("http://") {

@@ -76,6 +76,7 @@ both! {
         let mut program = Program::serve(&database.url, &["--drain-seconds", "0"]).await;
         let log = program.drain_log();
         seed(&program.url).await;
+        println!("schemathesis runs with the seed {SEED}");
         let (code, output) = fuzz(&program.url).await;
         program.signal("TERM");
         assert!(program.child.wait().await.unwrap().success());

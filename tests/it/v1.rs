@@ -75,7 +75,7 @@ fn user(number: usize) -> Value {
         2 => json!(format!("пользователь.{number}@пример.рф")),
         _ => json!(format!("{{🧑}}{number}@例え.jp")),
     };
-    json!({ "name": name, "email": email, "active": number % 7 != 0, "profile": { "number": number } })
+    json!({ "name": name, "email": email, "active": !number.is_multiple_of(7), "profile": { "number": number } })
 }
 
 async fn create(server: &Server, numbers: std::ops::Range<usize>) {

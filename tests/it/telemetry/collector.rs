@@ -5,17 +5,20 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+/// Heads and bodies of requests.
+type Kept = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// What has arrived at one address.
 pub(super) struct Collector {
     pub(super) url: String,
-    requests: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    requests: Kept,
 }
 
 impl Collector {
     pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::default();
+        let requests = Kept::default();
         let kept = Arc::clone(&requests);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -38,7 +41,7 @@ impl Collector {
     }
 }
 
-async fn serve(mut stream: TcpStream, kept: Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+async fn serve(mut stream: TcpStream, kept: Kept) {
     let mut buffer = Vec::new();
     loop {
         let end = loop {
