@@ -204,10 +204,9 @@ impl IntoResponse for ApiError {
             Kind::RequestTimeout => headers.insert(header::CONNECTION, HeaderValue::from_static("close")),
             _ => None,
         };
-        // What is told to the client may repeat what it sent, which the log must not keep.
-        response
-            .extensions_mut()
-            .insert(ErrorReport(self.internal.unwrap_or_else(|| self.kind.parts().1.to_owned())));
+        // What a client did wrong is told to it in words of its own request, which don't belong into the log.
+        let told = if status.is_server_error() { self.detail } else { self.kind.parts().1.to_owned() };
+        response.extensions_mut().insert(ErrorReport(self.internal.unwrap_or(told)));
         response
     }
 }

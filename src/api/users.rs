@@ -12,7 +12,7 @@ use super::{body, list as listing};
 use crate::app::App;
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::model::etag::{Condition, of_version};
-use crate::model::json::{kind, parse_object};
+use crate::model::json::{self, kind, parse_object};
 use crate::model::place::{ERRORS_MAX, Place};
 use crate::model::user::{FieldError, User};
 use crate::routes::user_path;
@@ -265,7 +265,7 @@ fn read_operation(item: &Value, at: &str) -> Result<Operation, Vec<FieldError>> 
     if !allowed.contains(&"id") {
         return Ok(Operation::Create(body));
     }
-    let id = map.get("id").and_then(Value::as_i64).filter(|id| *id > 0);
+    let id = map.get("id").and_then(json::id);
     let id = id.ok_or_else(|| wrong("/id", "must be a user's id, a whole number from 1".to_owned()))?;
     let if_match = match map.get("if_match") {
         None | Some(Value::Null) => None,

@@ -145,7 +145,7 @@ pub(super) fn serve(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<Serve
         read_only: read_only?,
         server: server?,
         log: log?,
-        otlp: otlp(sources.environment()),
+        otlp: otlp(sources),
     })
 }
 
@@ -155,7 +155,7 @@ pub(super) fn demo(sources: &mut Sources<'_>, args: &DemoArgs) -> Option<DemoCon
     let defaults = serve_defaults().map_err(|problem| sources.problem(problem)).ok()?;
     let (listen, ops_listen) = addresses?;
     let server = ServerConfig { listen, ops_listen, ..defaults.server };
-    let otlp = otlp(sources.environment());
+    let otlp = otlp(sources);
     Some(DemoConfig { serve: ServeConfig { server, log: log?, otlp, ..defaults } })
 }
 
@@ -243,12 +243,21 @@ fn serve_defaults() -> Result<ServeConfig, String> {
     serve(&mut sources, &args).ok_or_else(|| sources.into_problems().join("; "))
 }
 
-/// The two variables that name where traces go; see the `OpenTelemetry` protocol exporter's
-/// specification.
-fn otlp(environment: &Environment) -> bool {
-    ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
-        .iter()
-        .any(|name| environment.get(name).is_some())
+/// Whether one of the two variables that name where traces go is set; see the `OpenTelemetry` protocol
+/// exporter's specification. The one for traces alone wins. The value is not repeated: it may hold a password.
+fn otlp(sources: &mut Sources<'_>) -> bool {
+    let environment = sources.environment();
+    let variables = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+    let named = variables.into_iter().find_map(|name| Some((name, environment.get(name)?)));
+    let Some((name, endpoint)) = named else { return false };
+    let start = endpoint.to_string_lossy().trim().to_ascii_lowercase();
+    if !start.starts_with("http://") {
+        sources.problem(format!(
+            "{name} must begin with http://: traces are sent without TLS, so name a collector on this machine \
+             or in a network that you trust"
+        ));
+    }
+    true
 }
 
 /// A server that listens on every address cannot be asked at the unspecified one on every system.

@@ -158,6 +158,28 @@ fn traces_are_exported_when_an_endpoint_is_named() {
 }
 
 #[test]
+fn traces_go_over_plain_http_alone() {
+    const ALL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    for command in ["serve", "demo"] {
+        for name in [ALL, TRACES] {
+            for value in ["https://u:hunter2@c:4318", "HTTPS://c", "c:4317", "grpc://c"] {
+                let failure = run(command, &[(name, value)]).expect_err(value);
+                assert_eq!(failure.code, 2);
+                assert!(failure.message.starts_with(&format!("error: {name} must begin with http://")));
+                assert!(
+                    !failure.message.contains('\n') && !failure.message.contains("hunter2"),
+                    "{failure:?}"
+                );
+            }
+            assert!(run(command, &[(name, "HTTP://c:4318")]).is_ok());
+        }
+        // The one for traces wins, so the other is not asked.
+        assert!(run(command, &[(ALL, "https://c"), (TRACES, "http://c:4318/v1/traces")]).is_ok());
+    }
+}
+
+#[test]
 fn the_settings_are_printed_as_a_table_and_as_json() {
     let settings = effective(
         "--read-only",

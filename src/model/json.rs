@@ -41,6 +41,21 @@ pub fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// The id in a body: any whole number from 1 as JSON Schema means it, so 3.0 is 3 (draft 2020-12, section 4.2.3).
+/// Written with a fraction beyond 2^53 it may stand for several ids: then it is the last one, which nobody has.
+pub fn id(value: &Value) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_991.0;
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    let written = value.as_i64().filter(|id| *id > 0);
+    let number = value.as_f64().filter(|number| (1.0..END).contains(number) && number.fract() == 0.0);
+    written.or_else(|| number.map(|number| if number <= EXACT { truncated(number) } else { i64::MAX }))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the number is whole and far from the ends of the type")]
+fn truncated(number: f64) -> i64 {
+    number as i64
+}
+
 fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     let duplicates = RefCell::new(Vec::new());
     let mut reader = serde_json::Deserializer::from_slice(bytes);
@@ -130,6 +145,25 @@ mod tests {
     fn every_duplicate_is_named_by_its_place() {
         assert_eq!(errors(r#"{"a":1,"a":2,"b":{"c":[{"x/y":1,"x/y":1}]}}"#), ["/a", "/b/c/0/x~1y"]);
         assert!(errors(r#"{"a":{"b":1},"b":{"a":1}}"#).is_empty());
+    }
+
+    #[test]
+    fn an_id_may_be_written_as_any_whole_number() {
+        let read = |text: &str| id(&serde_json::from_str(text).unwrap());
+        assert_eq!([read("3"), read("3.0"), read("3e2")], [Some(3), Some(3), Some(300)]);
+        assert_eq!(
+            [read("9223372036854775807"), read("9007199254740991")],
+            [Some(i64::MAX), Some((1 << 53) - 1)]
+        );
+        assert_eq!(
+            [read("9007199254740993.0"), read("9007199254740993")],
+            [Some(i64::MAX), Some((1 << 53) + 1)]
+        );
+        assert_eq!(
+            [read("0"), read("-0.0"), read("-1"), read("9223372036854775808"), read("1e300")],
+            [None; 5]
+        );
+        assert_eq!([read("3.5"), read("\"3\""), read("true"), read("null")], [None; 4]);
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub struct Draft {
     pub profile: Map<String, Value>,
 }
 
-const READ_ONLY: [&str; 4] = ["id", "version", "created_at", "updated_at"];
+/// Attributes that the service sets. Replacements and patches may repeat the value that a user has.
+pub const READ_ONLY: [&str; 4] = ["id", "version", "created_at", "updated_at"];
 
 /// Reads the body of a create. Absent attributes get their defaults; `name` is required.
 pub fn draft_for_create(body: &Map<String, Value>) -> Result<Draft, Vec<FieldError>> {

@@ -7,8 +7,12 @@ use crate::api::list::FIELDS_MAX;
 use crate::model::filter::MAX_BYTES;
 use crate::model::listing::{LIMIT_MAX, SEARCH_MAX, Sort};
 
-// One or more entity tags of RFC 9110 section 8.8.3, or a star.
-const TAGS: &str = "^(\\*|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$";
+/// A star, or one or more entity tags of RFC 9110 section 8.8.3. The star is an alternative of its own because
+/// tools that can't make up a match of the pattern for a header field then still have a value to send.
+fn tags() -> Value {
+    let list = "^(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*$";
+    json!({ "type": "string", "anyOf": [{ "const": "*" }, { "pattern": list }] })
+}
 
 /// A reference to a shared parameter.
 pub(super) fn parameter(name: &str) -> Value {
@@ -44,12 +48,16 @@ fn headers() -> [(&'static str, Value); 3] {
         ("ifMatch", json!({
             "name": "If-Match", "in": "header",
             "description": "Go on only if the user has this `ETag`; otherwise 412.",
-            "schema": { "type": "string", "pattern": TAGS }, "example": "\"3\"",
+            "schema": tags(),
+            "examples": {
+                "exists": { "summary": "Any version", "value": "*" },
+                "version": { "summary": "This version", "value": "\"3\"" },
+            },
         })),
         ("ifNoneMatch", json!({
             "name": "If-None-Match", "in": "header",
             "description": "Answer only if the tag is another; otherwise 304 (412 for a change).",
-            "schema": { "type": "string", "pattern": TAGS }, "example": "\"3\"",
+            "schema": tags(), "example": "\"3\"",
         })),
         ("idempotencyKey", json!({
             "name": "Idempotency-Key", "in": "header",

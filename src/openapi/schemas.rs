@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::api::users::BATCH_MAX;
 use crate::model::change::Action;
 use crate::model::user::{
-    EMAIL_MAX, EMAIL_REFUSED, EXTERNAL_ID_MAX, Field, KEY_BYTES_MAX, NAME_MAX, PROFILE_NUMBER_MAX,
+    EMAIL_MAX, EMAIL_REFUSED, EXTERNAL_ID_MAX, Field, KEY_BYTES_MAX, NAME_MAX, PROFILE_NUMBER_MAX, READ_ONLY,
 };
 
 /// A reference to a schema.
@@ -54,7 +54,10 @@ fn users() -> Vec<(&'static str, Value)> {
     let time = |what: &str| json!({ "type": "string", "format": "date-time", "readOnly": true, "description": what });
     let write = |required: Value, name: &Value, active: &Value| json!({
         "type": "object", "additionalProperties": false, "required": required,
-        "properties": { "name": name, "email": email, "active": active, "external_id": external_id, "profile": schema("Profile") },
+        "properties": {
+            "name": name, "email": email, "active": active, "external_id": external_id,
+            "profile": { "anyOf": [schema("Profile"), { "type": "null" }] },
+        },
         "example": { "name": "Ana Souza", "email": "ana@example.com", "profile": { "title": "Engineer" } },
     });
     let all = json!({
@@ -62,7 +65,13 @@ fn users() -> Vec<(&'static str, Value)> {
         "profile": schema("Profile"), "version": version,
         "created_at": time("When the user was created."), "updated_at": time("When an attribute last changed."),
     });
+    let mut replacement = write(json!(["name"]), &name, &active);
     let mut patch = write(json!([]), &name, &active);
+    for body in [&mut replacement, &mut patch] {
+        for read_only in READ_ONLY {
+            body["properties"][read_only] = all[read_only].clone();
+        }
+    }
     if let Some(map) = patch.as_object_mut() {
         map.shift_remove("required");
         map.insert("description".to_owned(), "A JSON merge patch (RFC 7396): null removes, what is absent stays.".into());
@@ -79,7 +88,7 @@ fn users() -> Vec<(&'static str, Value)> {
             "description": "`id`, `name` and `email`, and what `fields` adds.",
         })),
         ("NewUser", write(json!(["name"]), &name, &active)),
-        ("UserReplacement", write(json!(["name"]), &name, &active)),
+        ("UserReplacement", replacement),
         ("UserPatch", patch),
         ("Profile", json!({
             "type": "object", "propertyNames": { "pattern": NO_NUL },

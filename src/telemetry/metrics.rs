@@ -52,17 +52,6 @@ pub struct PoolSample {
     pub max: u32,
 }
 
-/// The counters of the accept loop, since the start.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ConnectionSample {
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Connections closed without being served, because there were too many.
-    pub refused: u64,
-    /// Connections open now.
-    pub open: u64,
-}
-
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RequestLabels {
     method: &'static str,
@@ -171,17 +160,6 @@ impl Metrics {
             let states = [("idle", f64::from(idle)), ("used", f64::from(used))];
             samples.gauges("roster_database_connections", "Connections in the pool.", "state", &states);
             samples.gauge("roster_database_connections_max", "Size limit of the pool.", max.into());
-        });
-    }
-
-    /// Adds the counters of the public port's accept loop; to be called once.
-    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 connections open")]
-    pub fn sample_connections(&self, read: impl Fn() -> ConnectionSample + Send + Sync + 'static) {
-        self.sample(move |samples| {
-            let ConnectionSample { accepted, refused, open } = read();
-            samples.counter("roster_connections_accepted", "Connections accepted.", accepted);
-            samples.counter("roster_connections_refused", "Connections closed for want of room.", refused);
-            samples.gauge("roster_connections_open", "Connections open.", open as f64);
         });
     }
 

@@ -14,7 +14,6 @@ async fn every_family_is_there_once_and_ends_well() {
     metrics.write("user.create");
     metrics.stream_cut("slow_reader");
     metrics.sample_pool(|| PoolSample { idle: 2, used: 3, max: 10 });
-    metrics.sample_connections(|| ConnectionSample { accepted: 9, refused: 1, open: 4 });
     metrics.sample_runtime(Handle::current());
     let text = metrics.encode();
     for line in [
@@ -30,9 +29,6 @@ async fn every_family_is_there_once_and_ends_well() {
         r#"roster_writes_total{action="user.create"} 1"#,
         r#"roster_streams_cut_total{reason="slow_reader"} 1"#,
         r#"roster_build_info{version="1.2.3",commit="abc",rustc="1.95.0"} 1"#,
-        "roster_connections_accepted_total 9",
-        "roster_connections_refused_total 1",
-        "roster_connections_open 4.0",
         "tokio_workers 1.0",
         "# TYPE process_cpu_seconds counter",
         "# TYPE process_resident_memory_bytes gauge",
