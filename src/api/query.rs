@@ -72,16 +72,9 @@ fn is_utf8(uri: &Uri) -> bool {
     let mut rest = uri.query().unwrap_or_default().as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         let escaped = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| byte == b'%') {
-            Some(escaped) => {
-                decoded.push(escaped);
-                rest = &after[2..];
-            }
-            None => {
-                decoded.push(byte);
-                rest = after;
-            }
-        }
+        let escaped = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| byte == b'%');
+        decoded.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &after[2..] } else { after };
     }
     std::str::from_utf8(&decoded).is_ok()
 }

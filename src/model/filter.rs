@@ -44,7 +44,7 @@ pub(crate) use matches::canonical_integer;
 pub const MAX_BYTES: usize = 4096;
 /// How deep parentheses and brackets may nest, and how many keys a path into the profile may have.
 pub const MAX_DEPTH: usize = 32;
-/// How many comparisons (`pr` among them) one filter may have.
+/// How many comparisons (`pr` among them) one filter may have; `id sw` counts as ten.
 pub const MAX_COMPARISONS: usize = 100;
 
 /// A filter expression. See the [module](self) for its meaning.

@@ -27,11 +27,13 @@ impl<'a> Place<'a> {
     pub const ROOT: Place<'static> = Place { parent: None, step: Step::Root };
 
     /// A member of the object here.
+    #[must_use]
     pub fn member(&'a self, name: &'a str) -> Self {
         Self { parent: Some(self), step: Step::Name(name) }
     }
 
     /// An element of the array here, counted from 0.
+    #[must_use]
     pub fn element(&'a self, index: usize) -> Self {
         Self { parent: Some(self), step: Step::Index(index) }
     }
@@ -55,7 +57,10 @@ impl<'a> Place<'a> {
         for step in steps.iter().rev() {
             match step {
                 Step::Root => {}
-                Step::Index(index) => text.push_str(&format!("/{index}")),
+                Step::Index(index) => {
+                    text.push('/');
+                    text.push_str(&index.to_string());
+                }
                 Step::Name(name) => {
                     let shown: String = name.chars().take(WRITTEN_MAX).collect();
                     text.push('/');

@@ -5,6 +5,9 @@ use super::{
     typed::{Literal, check_operator, typed},
 };
 
+/// The start of an id stands for a range of numbers per count of digits: it counts as so many comparisons.
+const ID_PREFIX_COST: usize = 10;
+
 pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
     let mut parser = Parser { text, at: 0, depth: 0, comparisons: 0 };
     if text.len() > MAX_BYTES {
@@ -139,13 +142,18 @@ impl<'a> Parser<'a> {
         Ok(Attribute::Profile(path))
     }
 
+    fn count(&mut self, comparisons: usize, start: usize) -> Result<(), FilterError> {
+        self.comparisons += comparisons;
+        if self.comparisons > MAX_COMPARISONS {
+            return Err(self.error(start, format!("a filter has at most {MAX_COMPARISONS} comparisons")));
+        }
+        Ok(())
+    }
+
     fn comparison(&mut self, attribute: Attribute) -> Result<Filter, FilterError> {
         self.skip_space();
         let start = self.at;
-        if self.comparisons == MAX_COMPARISONS {
-            return Err(self.error(start, format!("a filter has at most {MAX_COMPARISONS} comparisons")));
-        }
-        self.comparisons += 1;
+        self.count(1, start)?;
         let word = self.word();
         if word.eq_ignore_ascii_case("pr") {
             return Ok(Filter::Present(attribute));
@@ -156,6 +164,9 @@ impl<'a> Parser<'a> {
             return Err(self.expected("an operator (eq, ne, co, sw, ew, gt, ge, lt, le or pr)"));
         };
         check_operator(&attribute, operator).map_err(|message| self.error(start, message))?;
+        if matches!((&attribute, operator), (Attribute::Id, Operator::Sw)) {
+            self.count(ID_PREFIX_COST - 1, start)?;
+        }
         self.skip_space();
         let start = self.at;
         let literal = self.literal()?;
