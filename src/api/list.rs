@@ -5,21 +5,18 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc;
-use tracing::Instrument as _;
 
 use super::body::condition;
 use super::format::{Format, Writer, negotiate};
 use super::query::Query;
+use super::stream::{Remainder, stream};
 use crate::app::App;
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::model::filter::Filter;
 use crate::model::listing::{After, LIMIT_MAX, Listing, SEARCH_MAX, Sort};
 use crate::model::user::Field;
 use crate::routes;
-use crate::store::StoreError;
 use crate::store::changes::Standing;
 
 /// The place in the journal from which to follow the changes that a list does not show.
@@ -28,9 +25,6 @@ pub const ROSTER_POSITION: HeaderName = HeaderName::from_static("roster-position
 pub const TOTAL_COUNT: HeaderName = HeaderName::from_static("roster-total-count");
 /// Most attributes in `fields`.
 pub const FIELDS_MAX: usize = 50;
-
-/// Users read at once for a stream: enough to make the cost of a statement small, little enough to hold in memory.
-const STRETCH: i64 = 2000;
 
 /// A list as it is asked for.
 struct Request {
@@ -135,7 +129,7 @@ pub async fn answer(app: App, uri: &Uri, headers: &HeaderMap) -> ApiResult {
     insert(&mut meta, header::CONTENT_TYPE, request.format.content_type());
     let body = match request.limit {
         Some(limit) => page(&app, request, limit, &query, &mut meta).await?,
-        None => stream(app, request).await?,
+        None => stream(app, Remainder { listing: request.listing, after: request.after }, request.format).await?,
     };
     Ok((meta, body).into_response())
 }
@@ -166,80 +160,4 @@ async fn page(
         insert(meta, header::LINK, &format!("<{}?{parameters}>; rel=\"next\"", routes::USERS));
     }
     Ok(Body::from(out))
-}
-
-/// The whole list. No connection and no snapshot is held while the client reads: the list is read in stretches,
-/// each from behind the last user of the one before, and the next one is read while one is sent.
-async fn stream(app: App, request: Request) -> ApiResult<Body> {
-    let mut writer = Writer::new(request.format, request.listing.fields.clone());
-    let mut first = Vec::with_capacity(16_384);
-    writer.begin(&mut first);
-    let next = stretch(&app, &request.listing, request.after.as_ref(), &mut writer, &mut first).await?;
-    if next.is_none() {
-        writer.end(&mut first);
-        return Ok(Body::from(first));
-    }
-    let (sender, mut receiver) = mpsc::channel::<Result<Piece, StoreError>>(1);
-    let rest = async move {
-        let mut after = next;
-        if sender.send(Ok(Piece { bytes: first.into(), last: false })).await.is_err() {
-            return;
-        }
-        while after.is_some() {
-            let mut out = Vec::with_capacity(131_072);
-            let piece = stretch(&app, &request.listing, after.as_ref(), &mut writer, &mut out).await;
-            let piece = piece.map(|next| {
-                after = next;
-                if after.is_none() {
-                    writer.end(&mut out);
-                }
-                Piece { bytes: out.into(), last: after.is_none() }
-            });
-            let failed = piece.is_err();
-            if let Err(error) = &piece {
-                tracing::error!(error = %error, "a stream of users was cut");
-                app.metrics.stream_cut("database");
-            }
-            if sender.send(piece).await.is_err() || failed {
-                return;
-            }
-        }
-    };
-    tokio::spawn(rest.in_current_span());
-    let mut complete = false;
-    let pieces = futures_util::stream::poll_fn(move |context| {
-        receiver.poll_recv(context).map(|piece| match piece {
-            Some(Ok(piece)) => {
-                complete = piece.last;
-                Some(Ok(piece.bytes))
-            }
-            Some(Err(error)) => {
-                complete = true;
-                Some(Err(error))
-            }
-            // Whoever reads must be able to tell a list that is whole from one whose writer died.
-            None if !complete => {
-                complete = true;
-                Some(Err(StoreError::Internal("the list ended early".to_owned())))
-            }
-            None => None,
-        })
-    });
-    Ok(Body::from_stream(pieces))
-}
-
-/// A piece of a stream, and whether it is the last.
-struct Piece {
-    bytes: Bytes,
-    last: bool,
-}
-
-async fn stretch(
-    app: &App,
-    listing: &Listing,
-    after: Option<&After>,
-    writer: &mut Writer,
-    out: &mut Vec<u8>,
-) -> Result<Option<After>, StoreError> {
-    app.store.list(listing, after, STRETCH, &mut |item| writer.item(out, &item)).await
 }

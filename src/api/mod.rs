@@ -8,4 +8,5 @@ pub mod health;
 pub mod list;
 pub mod query;
 pub mod site;
+mod stream;
 pub mod users;

@@ -46,8 +46,9 @@ impl Query {
 pub fn check(uri: &Uri, known: &BTreeSet<String>) -> ApiResult<()> {
     let query = Query::of(uri);
     let mut seen = BTreeSet::new();
-    if query.0.iter().any(|(name, value)| (name.clone() + value).contains('\u{fffd}')) && !is_utf8(uri) {
-        return Err(ApiError::new(Kind::Malformed, "the query string is not UTF-8 after percent-decoding"));
+    let odd = query.0.iter().find(|(name, value)| name.contains('\u{fffd}') || value.contains('\u{fffd}'));
+    if let Some((name, _)) = odd.filter(|_| !is_utf8(uri)) {
+        return Err(ApiError::parameter(Kind::Malformed, name, "is not UTF-8 after percent-decoding"));
     }
     for (name, _) in &query.0 {
         if !known.contains(name) {

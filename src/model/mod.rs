@@ -1,6 +1,7 @@
 //! Pure data and its rules: no I/O, no clock, no randomness.
 
 pub mod change;
+pub mod email;
 pub mod etag;
 pub mod filter;
 pub mod fold;

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::api::users::BATCH_MAX;
 use crate::model::change::Action;
+use crate::model::email::EMAIL_REFUSED;
 use crate::model::user::{
-    EMAIL_MAX, EMAIL_REFUSED, EXTERNAL_ID_MAX, Field, KEY_BYTES_MAX, NAME_MAX, PROFILE_NUMBER_MAX, READ_ONLY,
+    EMAIL_MAX, EXTERNAL_ID_MAX, Field, KEY_BYTES_MAX, NAME_MAX, PROFILE_NUMBER_MAX, READ_ONLY,
 };
 
 /// A reference to a schema.

@@ -155,7 +155,7 @@ both! {
             (json!({ "op": "patch", "id": 1 }), "/body"),
             (json!({ "op": "patch", "id": "1", "body": body }), "/id"),
             (json!({ "op": "patch", "id": 0, "body": body }), "/id"),
-            (json!({ "op": "patch", "id": 1.0, "body": body }), "/id"),
+            (json!({ "op": "patch", "id": 1.5, "body": body }), "/id"),
             (json!({ "op": "patch", "id": u64::MAX, "body": body }), "/id"),
             (json!({ "op": "replace", "id": 1, "if_match": "1", "body": body }), "/if_match"),
             (json!({ "op": "replace", "id": 1, "if_match": 1, "body": body }), "/if_match"),

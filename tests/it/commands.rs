@@ -226,6 +226,7 @@ both! {
         let ask = async || call(&["health", "--ops-listen", address], &[]).await;
         assert_eq!(ask().await.assert_done(), "ready\n");
         server.signal("TERM");
+        eventually(Duration::from_secs(10), "the signal is seen", async || ask().await.code == 1).await;
         let going = ask().await;
         assert_eq!((going.code, going.stdout.as_str()), (1, ""), "{going:?}");
         assert!(going.stderr.contains("shutting down"), "{going:?}");

@@ -11,7 +11,7 @@ use crate::support::{Database, Engine, Program, Server, client, eventually};
 /// More than the buffers of the system take of an answer that nobody reads.
 const USERS: usize = 400;
 const PROFILE: usize = 60_000;
-const WHOLE_LIST: &str = "GET /users?fields=profile HTTP/1.1\r\nhost: test\r\n\r\n";
+const WHOLE_LIST: &str = "GET /users?fields=profile HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 async fn fill(url: &str) {
     let text = "x".repeat(PROFILE);

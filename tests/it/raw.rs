@@ -47,7 +47,7 @@ impl Connection {
     pub(crate) async fn post(&mut self, path: &str, body: &str) -> io::Result<Answer> {
         let length = body.len();
         self.send(&format!(
-            "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{body}"
         ))
         .await?;
