@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::too_long;
 use crate::model::user::FieldError;
 
 /// An error of the store. It holds no connection and no row, so that one answer can serve many waiting readers.
@@ -126,6 +127,8 @@ fn of_sqlite(code: &str, message: String) -> StoreError {
     match primary {
         5 | 6 => StoreError::Unavailable(message),
         8 => StoreError::ReadOnly(message),
+        // interrupted when the time of the statement was up
+        9 => too_long(),
         13 => StoreError::Full(message),
         14 | 26 => StoreError::Refused(message),
         1 if message.contains("no such table") || message.contains("no such column") => {

@@ -70,10 +70,10 @@ pub(super) async fn recall(
     key: &IdempotencyKey,
     now: i64,
 ) -> Result<Option<Vec<Written>>, StoreError> {
-    if let Either::Postgres(tx) = tx {
+    if let Either::Postgres(lent) = tx.lent() {
         let free: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))")
             .bind(key.name())
-            .fetch_one(&mut **tx)
+            .fetch_one(&mut **lent)
             .await?;
         if !free {
             return Err(StoreError::KeyRunning);

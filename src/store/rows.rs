@@ -90,10 +90,10 @@ pub(super) async fn delete(
 /// different orders would wait for each other.
 pub(super) async fn lock_in_order(tx: &mut Tx, operations: &[Operation]) -> Result<(), StoreError> {
     const LOCK: &str = "SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR UPDATE";
-    let Either::Postgres(tx) = tx else { return Ok(()) };
+    let Either::Postgres(lent) = tx.lent() else { return Ok(()) };
     let ids: Vec<i64> = operations.iter().filter_map(Operation::target).collect();
     if ids.len() > 1 {
-        sqlx::query(LOCK).bind(ids).execute(&mut **tx).await?;
+        sqlx::query(LOCK).bind(ids).execute(&mut **lent).await?;
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ pub(super) async fn lock_in_order(tx: &mut Tx, operations: &[Operation]) -> Resu
 /// Reads a user for a change, so that no other writer changes it before the commit.
 pub(super) async fn lock(tx: &mut Tx, id: i64, preconditions: &Preconditions) -> Result<User, StoreError> {
     // SQLite's transaction has the whole file locked; PostgreSQL's must lock the row.
-    let suffix = if matches!(tx, Either::Postgres(_)) { " FOR UPDATE" } else { "" };
+    let suffix = if matches!(tx.lent(), Either::Postgres(_)) { " FOR UPDATE" } else { "" };
     let text = format!("SELECT {COLUMNS} FROM users WHERE id = $1{suffix}");
     let row: Option<UserRow> = on!(tx, connection => sqlx::query_as(sqlx::AssertSqlSafe(text))
         .bind(id)
