@@ -114,7 +114,7 @@ impl Store {
 }
 
 fn pool(server: &PgConnectOptions, max: u32, acquire_timeout: Duration, options: &StoreOptions) -> PgPool {
-    let limit = options.statement_timeout.as_millis();
+    let (limit, read_only) = (options.statement_timeout.as_millis(), options.read_only);
     PgPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(acquire_timeout)
@@ -128,7 +128,7 @@ fn pool(server: &PgConnectOptions, max: u32, acquire_timeout: Duration, options:
                     || timeout(PING_TIMEOUT, connection.ping()).await.is_ok_and(|answer| answer.is_ok()))
             })
         })
-        .after_connect(move |connection, _| Box::pin(prepare(connection, limit)))
+        .after_connect(move |connection, _| Box::pin(prepare(connection, limit, read_only)))
         .connect_lazy_with(server.clone().disable_statement_logging())
 }
 
@@ -145,34 +145,48 @@ pub(super) async fn try_connect(url: &Target, patience: Duration) -> Result<(), 
     }
 }
 
-/// Readies a fresh connection: limits (compiling a filter to machine code takes longer than running it), and the journal's epoch if this server is new to the journal.
-async fn prepare(connection: &mut PgConnection, statement_limit_ms: u128) -> Result<(), sqlx::Error> {
+/// Readies a fresh connection: limits (compiling a filter to machine code takes longer than running it), and the
+/// journal's epoch if this server is new to the journal.
+async fn prepare(
+    connection: &mut PgConnection,
+    statement_limit_ms: u128,
+    read_only: bool,
+) -> Result<(), sqlx::Error> {
     let limits = format!(
         "SET statement_timeout = {statement_limit_ms}; SET jit = off; \
          SET idle_in_transaction_session_timeout = {statement_limit_ms}"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(limits)).execute(&mut *connection).await?;
-    let known: bool = sqlx::query_scalar(
-        "SELECT to_regclass('journal_epochs') IS NULL OR pg_is_in_recovery() \
-         OR current_setting('transaction_read_only')::boolean",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    if !known {
-        sqlx::query(
-            "INSERT INTO journal_epochs (epoch, server, started_at) \
-             SELECT last.epoch + 1, control.system_identifier::text, \
-                    (extract(epoch FROM now()) * 1000000)::bigint \
-             FROM pg_control_system() control, \
-                  (SELECT epoch, server FROM journal_epochs ORDER BY epoch DESC LIMIT 1) last \
-             WHERE last.server <> control.system_identifier::text \
-             ON CONFLICT (epoch) DO NOTHING",
-        )
-        .execute(connection)
-        .await?;
+    if read_only || !is_writable(connection).await? {
+        return Ok(());
+    }
+    // Asked first: PostgreSQL wants the privilege to insert even where there is nothing to insert.
+    if sqlx::query_scalar(IS_NEW_SERVER).fetch_optional(&mut *connection).await?.unwrap_or(false) {
+        sqlx::query(NEW_EPOCH).execute(connection).await?;
     }
     Ok(())
 }
+
+/// Whether there is a journal, and this server takes writes.
+async fn is_writable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT to_regclass('journal_epochs') IS NOT NULL AND NOT pg_is_in_recovery() \
+         AND NOT current_setting('transaction_read_only')::boolean",
+    )
+    .fetch_one(connection)
+    .await
+}
+
+const IS_NEW_SERVER: &str = "SELECT last.server <> control.system_identifier::text \
+     FROM pg_control_system() control, \
+          (SELECT server FROM journal_epochs ORDER BY epoch DESC LIMIT 1) last";
+
+const NEW_EPOCH: &str = "INSERT INTO journal_epochs (epoch, server, started_at) \
+     SELECT last.epoch + 1, control.system_identifier::text, (extract(epoch FROM now()) * 1000000)::bigint \
+     FROM pg_control_system() control, \
+          (SELECT epoch, server FROM journal_epochs ORDER BY epoch DESC LIMIT 1) last \
+     WHERE last.server <> control.system_identifier::text \
+     ON CONFLICT (epoch) DO NOTHING";
 
 async fn open_file(path: &Path, options: &StoreOptions) -> Result<SqlitePools, OpenError> {
     let shown = path.display();

@@ -26,6 +26,7 @@ mod long_statements;
 mod negotiation;
 mod pages;
 mod postgres_server;
+mod privileges;
 mod races;
 mod random;
 mod raw;
