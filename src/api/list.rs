@@ -129,7 +129,9 @@ pub async fn answer(app: App, uri: &Uri, headers: &HeaderMap) -> ApiResult {
     insert(&mut meta, header::CONTENT_TYPE, request.format.content_type());
     let body = match request.limit {
         Some(limit) => page(&app, request, limit, &query, &mut meta).await?,
-        None => stream(app, Remainder { listing: request.listing, after: request.after }, request.format).await?,
+        None => {
+            stream(app, Remainder { listing: request.listing, after: request.after }, request.format).await?
+        }
     };
     Ok((meta, body).into_response())
 }

@@ -68,8 +68,8 @@ async fn work(store: Store, waiting: Arc<Mutex<mpsc::Receiver<Lookup>>>) {
         if ids.is_empty() {
             continue;
         }
-        let found = store
-            .lookup(&ids)
+        let store = store.clone();
+        let found = contained(async move { store.lookup(&ids).await })
             .await
             .map(|users| users.into_iter().map(|(id, user)| (id, Arc::new(user))).collect::<HashMap<_, _>>());
         for lookup in batch {
@@ -79,5 +79,26 @@ async fn work(store: Store, waiting: Arc<Mutex<mpsc::Receiver<Lookup>>>) {
             };
             let _ = lookup.answer.send(answer);
         }
+    }
+}
+
+/// Runs on its own, so that a panic ends nothing but itself: without workers nobody would be found any more.
+async fn contained<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Internal("a lookup ended unexpectedly".to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_error() {
+        let outcome: Result<(), _> = contained(async { panic!("on purpose") }).await;
+        assert!(matches!(outcome, Err(StoreError::Internal(_))), "{outcome:?}");
+        assert!(matches!(contained(async { Ok(1) }).await, Ok(1)));
     }
 }

@@ -8,9 +8,7 @@ use serde_json::{Map, Value};
 
 use super::fold::fold;
 
-pub use super::user_input::{
-    Draft, READ_ONLY, apply_merge_patch, draft_for_create, draft_for_replace,
-};
+pub use super::user_input::{Draft, READ_ONLY, apply_merge_patch, draft_for_create, draft_for_replace};
 
 /// Most Unicode scalar values in a name.
 pub const NAME_MAX: usize = 128;

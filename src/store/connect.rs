@@ -7,17 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use thiserror::Error;
+use tokio::time::timeout;
 
 use super::{Either, PgPools, SqlitePools, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 /// How long the probe waits for its connection, and then for its answer.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a connection that rested may take to show that it lives.
+const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A parsed `sqlite:PATH` or `postgres://…`.
 #[derive(Clone, Debug)]
@@ -112,7 +114,7 @@ impl Store {
 }
 
 fn pool(server: &PgConnectOptions, max: u32, acquire_timeout: Duration, options: &StoreOptions) -> PgPool {
-    let limit = options.statement_timeout.as_millis();
+    let (limit, read_only) = (options.statement_timeout.as_millis(), options.read_only);
     PgPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(acquire_timeout)
@@ -120,18 +122,20 @@ fn pool(server: &PgConnectOptions, max: u32, acquire_timeout: Duration, options:
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {
             Box::pin(async move {
-                // A connection that rested may have died; one in steady use is not worth a round trip.
-                Ok(meta.idle_for < Duration::from_secs(1) || connection.ping().await.is_ok())
+                // A connection that rested may have died, with or without a word. One in steady use was just
+                // heard of: the driver pings each connection whenever it is given back.
+                Ok(meta.idle_for < Duration::from_secs(1)
+                    || timeout(PING_TIMEOUT, connection.ping()).await.is_ok_and(|answer| answer.is_ok()))
             })
         })
-        .after_connect(move |connection, _| Box::pin(prepare(connection, limit)))
+        .after_connect(move |connection, _| Box::pin(prepare(connection, limit, read_only)))
         .connect_lazy_with(server.clone().disable_statement_logging())
 }
 
 /// Connects once, outside any pool, and tells whether waiting could help.
 pub(super) async fn try_connect(url: &Target, patience: Duration) -> Result<(), OpenError> {
     let Target::Postgres(server) = url else { return Ok(()) };
-    match tokio::time::timeout(patience, server.connect()).await {
+    match timeout(patience, server.connect()).await {
         Err(_) => Err(OpenError::NotYet("the server does not answer".to_owned())),
         Ok(Err(error)) => Err(StoreError::from(error).into()),
         Ok(Ok(connection)) => {
@@ -141,34 +145,48 @@ pub(super) async fn try_connect(url: &Target, patience: Duration) -> Result<(), 
     }
 }
 
-/// Readies a fresh connection: limits (compiling a filter to machine code takes longer than running it), and the journal's epoch if this server is new to the journal.
-async fn prepare(connection: &mut PgConnection, statement_limit_ms: u128) -> Result<(), sqlx::Error> {
+/// Readies a fresh connection: limits (compiling a filter to machine code takes longer than running it), and the
+/// journal's epoch if this server is new to the journal.
+async fn prepare(
+    connection: &mut PgConnection,
+    statement_limit_ms: u128,
+    read_only: bool,
+) -> Result<(), sqlx::Error> {
     let limits = format!(
         "SET statement_timeout = {statement_limit_ms}; SET jit = off; \
          SET idle_in_transaction_session_timeout = {statement_limit_ms}"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(limits)).execute(&mut *connection).await?;
-    let known: bool = sqlx::query_scalar(
-        "SELECT to_regclass('journal_epochs') IS NULL OR pg_is_in_recovery() \
-         OR current_setting('transaction_read_only')::boolean",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    if !known {
-        sqlx::query(
-            "INSERT INTO journal_epochs (epoch, server, started_at) \
-             SELECT last.epoch + 1, control.system_identifier::text, \
-                    (extract(epoch FROM now()) * 1000000)::bigint \
-             FROM pg_control_system() control, \
-                  (SELECT epoch, server FROM journal_epochs ORDER BY epoch DESC LIMIT 1) last \
-             WHERE last.server <> control.system_identifier::text \
-             ON CONFLICT (epoch) DO NOTHING",
-        )
-        .execute(connection)
-        .await?;
+    if read_only || !is_writable(connection).await? {
+        return Ok(());
+    }
+    // Asked first: PostgreSQL wants the privilege to insert even where there is nothing to insert.
+    if sqlx::query_scalar(IS_NEW_SERVER).fetch_optional(&mut *connection).await?.unwrap_or(false) {
+        sqlx::query(NEW_EPOCH).execute(connection).await?;
     }
     Ok(())
 }
+
+/// Whether there is a journal, and this server takes writes.
+async fn is_writable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT to_regclass('journal_epochs') IS NOT NULL AND NOT pg_is_in_recovery() \
+         AND NOT current_setting('transaction_read_only')::boolean",
+    )
+    .fetch_one(connection)
+    .await
+}
+
+const IS_NEW_SERVER: &str = "SELECT last.server <> control.system_identifier::text \
+     FROM pg_control_system() control, \
+          (SELECT server FROM journal_epochs ORDER BY epoch DESC LIMIT 1) last";
+
+const NEW_EPOCH: &str = "INSERT INTO journal_epochs (epoch, server, started_at) \
+     SELECT last.epoch + 1, control.system_identifier::text, (extract(epoch FROM now()) * 1000000)::bigint \
+     FROM pg_control_system() control, \
+          (SELECT epoch, server FROM journal_epochs ORDER BY epoch DESC LIMIT 1) last \
+     WHERE last.server <> control.system_identifier::text \
+     ON CONFLICT (epoch) DO NOTHING";
 
 async fn open_file(path: &Path, options: &StoreOptions) -> Result<SqlitePools, OpenError> {
     let shown = path.display();
@@ -193,26 +211,21 @@ async fn open_file(path: &Path, options: &StoreOptions) -> Result<SqlitePools, O
         .pragma("journal_size_limit", "67108864")
         .statement_cache_capacity(64)
         .disable_statement_logging();
-    let open = |max: u32| {
+    let open = |max: u32, acquire_timeout: Duration| {
         SqlitePoolOptions::new()
             .max_connections(max)
-            .acquire_timeout(options.acquire_timeout)
+            .acquire_timeout(acquire_timeout)
             .test_before_acquire(false)
-            .after_release(|connection, _| Box::pin(is_clean(connection)))
     };
     let unusable = |error: sqlx::Error| OpenError::Never(format!("{shown}: {}", plain(&error)));
-    let write = open(1).connect_with(file.clone()).await.map_err(unusable)?;
-    let read =
-        open(options.connections).connect_with(file.pragma("query_only", "ON")).await.map_err(unusable)?;
-    Ok(SqlitePools { read, write })
-}
-
-/// Whether a connection can be lent again. When the disk is full SQLite ends the transaction by itself; the driver
-/// then fails to roll it back, believes for ever that it still runs, and would refuse to begin another.
-async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // The driver's worker answers once the rollback that a dropped transaction asked for is done.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
+    let write = open(1, options.acquire_timeout).connect_with(file.clone()).await.map_err(unusable)?;
+    let reader = file.pragma("query_only", "ON");
+    let read = open(options.connections, options.acquire_timeout)
+        .connect_with(reader.clone())
+        .await
+        .map_err(unusable)?;
+    let probe = open(1, PROBE_TIMEOUT).connect_lazy_with(reader.busy_timeout(PROBE_TIMEOUT));
+    Ok(SqlitePools { read, write, probe })
 }
 
 /// The engine's own words, without the driver's around them.

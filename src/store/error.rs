@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::too_long;
 use crate::model::user::FieldError;
 
 /// An error of the store. It holds no connection and no row, so that one answer can serve many waiting readers.
@@ -71,7 +72,9 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::RowNotFound => Self::NotFound,
-            sqlx::Error::PoolTimedOut => Self::Unavailable("no connection became free in time".to_owned()),
+            sqlx::Error::PoolTimedOut => Self::Unavailable(
+                "no connection in time: all are busy, or the server does not answer".to_owned(),
+            ),
             sqlx::Error::PoolClosed => Self::Unavailable("the service is shutting down".to_owned()),
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -107,14 +110,16 @@ fn taken(place: &str, message: &str) -> StoreError {
 /// SQLSTATE, PostgreSQL documentation appendix A.
 fn of_sqlstate(code: &str, message: String) -> StoreError {
     match code {
-        // admin shutdown, crash shutdown; class 08: connection exceptions
-        "57P01" | "57P02" => StoreError::ConnectionLost(message),
+        // admin shutdown, crash shutdown, idle in a transaction for too long; class 08: connection exceptions
+        "57P01" | "57P02" | "25P03" => StoreError::ConnectionLost(message),
         _ if code.starts_with("08") => StoreError::ConnectionLost(message),
         "40001" | "40P01" => StoreError::Serialization(message),
-        // starting up, too many clients, lock or statement took too long, no such table (not migrated yet)
-        "57P03" | "53300" | "55P03" | "57014" | "42P01" | "42703" => StoreError::Unavailable(message),
+        // The limit that every connection has.
+        "57014" => StoreError::Unavailable("the query takes too long".to_owned()),
+        // starting up, too many clients, out of memory, lock took too long, no such table (not migrated yet)
+        "57P03" | "53300" | "53200" | "55P03" | "42P01" | "42703" => StoreError::Unavailable(message),
         "25006" => StoreError::ReadOnly(message),
-        "53100" | "53200" => StoreError::Full(message),
+        "53100" => StoreError::Full(message),
         "28P01" | "28000" | "3D000" | "42501" => StoreError::Refused(message),
         _ => StoreError::Internal(format!("{message} (SQLSTATE {code})")),
     }
@@ -126,11 +131,29 @@ fn of_sqlite(code: &str, message: String) -> StoreError {
     match primary {
         5 | 6 => StoreError::Unavailable(message),
         8 => StoreError::ReadOnly(message),
+        // interrupted when the time of the statement was up
+        9 => too_long(),
         13 => StoreError::Full(message),
         14 | 26 => StoreError::Refused(message),
         1 if message.contains("no such table") || message.contains("no such column") => {
             StoreError::Unavailable(message)
         }
         _ => StoreError::Internal(format!("{message} (SQLite code {code})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_are_easily_mistaken() {
+        let of = |code| of_sqlstate(code, "detail".to_owned());
+        assert!(matches!(of("53100"), StoreError::Full(_)));
+        assert!(matches!(of("53200"), StoreError::Unavailable(_)));
+        assert!(matches!(of("25P03"), StoreError::ConnectionLost(_)));
+        assert_eq!(of("57014").to_string(), "database unavailable: the query takes too long");
+        let interrupted = of_sqlite("9", "interrupted".to_owned());
+        assert_eq!(interrupted.to_string(), "database unavailable: the database takes too long");
     }
 }

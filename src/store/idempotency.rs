@@ -12,6 +12,12 @@ use super::{Either, Store, StoreError, Tx, on};
 /// How long an answer is kept: 24 hours, in microseconds.
 pub(super) const KEPT_FOR: i64 = 24 * 60 * 60 * 1_000_000;
 
+/// Most old answers that go in one transaction, so that none holds up other writers for long.
+const FORGOTTEN_AT_ONCE: u64 = 5_000;
+
+const FORGET: &str = "DELETE FROM idempotency_keys WHERE (caller, key) IN \
+     (SELECT caller, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
+
 /// A key and the request that it stands for.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
@@ -54,13 +60,25 @@ impl Store {
         if self.is_read_only() {
             return Ok(());
         }
+        while self.forget_some_keys(now).await? == FORGOTTEN_AT_ONCE {}
+        Ok(())
+    }
+
+    async fn forget_some_keys(&self, now: i64) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
-        on!(&mut tx, connection => sqlx::query("DELETE FROM idempotency_keys WHERE created_at <= $1")
-            .bind(now - KEPT_FOR)
-            .execute(connection)
-            .await
-            .map(drop))?;
-        tx.commit().await
+        let forgotten = tx
+            .within_limit(async |tx| {
+                on!(tx, connection => sqlx::query(FORGET)
+                    .bind(now - KEPT_FOR)
+                    .bind(FORGOTTEN_AT_ONCE.cast_signed())
+                    .execute(connection)
+                    .await
+                    .map(|done| done.rows_affected()))
+                .map_err(StoreError::from)
+            })
+            .await?;
+        tx.commit().await?;
+        Ok(forgotten)
     }
 }
 
@@ -70,10 +88,10 @@ pub(super) async fn recall(
     key: &IdempotencyKey,
     now: i64,
 ) -> Result<Option<Vec<Written>>, StoreError> {
-    if let Either::Postgres(tx) = tx {
+    if let Either::Postgres(lent) = tx.lent() {
         let free: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))")
             .bind(key.name())
-            .fetch_one(&mut **tx)
+            .fetch_one(&mut **lent)
             .await?;
         if !free {
             return Err(StoreError::KeyRunning);

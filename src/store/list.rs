@@ -33,6 +33,17 @@ pub struct Statement {
     pub args: Vec<Arg>,
 }
 
+/// A query with its arguments bound, whichever type of query and engine it is for.
+macro_rules! bound {
+    ($query:expr, $args:expr) => {
+        $args.iter().fold($query, |query, arg| match arg {
+            Arg::Text(text) => query.bind(text.as_str()),
+            Arg::Int(number) => query.bind(*number),
+            Arg::Real(number) => query.bind(*number),
+        })
+    };
+}
+
 impl Store {
     /// Hands the first `limit` users of a list after a place to `emit`, fewer when they are large: what is
     /// read at once stays below a few MiB. Gives the place after the last of them when there are more.
@@ -50,14 +61,7 @@ impl Store {
         let mut next = None;
         read!(self, "list", session => async {
             on!(&mut session, connection => {
-                let mut query = sqlx::query(AssertSqlSafe(statement.text.clone()));
-                for arg in &statement.args {
-                    query = match arg {
-                        Arg::Text(text) => query.bind(text.as_str()),
-                        Arg::Int(number) => query.bind(*number),
-                        Arg::Real(number) => query.bind(*number),
-                    };
-                }
+                let query = bound!(sqlx::query(AssertSqlSafe(statement.text.clone())), statement.args);
                 let mut rows = query.fetch(connection);
                 let mut last = None;
                 while let Some(row) = rows.try_next().await.map_err(|error| interrupted(error, emitted))? {
@@ -97,14 +101,7 @@ impl Store {
         let text = format!("SELECT count(*) FROM users{}", where_clause(&conditions));
         read!(self, "count", session => async {
             on!(&mut session, connection => {
-                let mut query = sqlx::query_scalar(AssertSqlSafe(text.clone()));
-                for arg in &args {
-                    query = match arg {
-                        Arg::Text(text) => query.bind(text.as_str()),
-                        Arg::Int(number) => query.bind(*number),
-                        Arg::Real(number) => query.bind(*number),
-                    };
-                }
+                let query = bound!(sqlx::query_scalar(AssertSqlSafe(text.clone())), args);
                 query.fetch_one(connection).await.map_err(StoreError::from)
             })
         })

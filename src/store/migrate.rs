@@ -126,12 +126,7 @@ impl Store {
     }
 
     async fn probe_once(&self) -> Result<SchemaState, MigrateError> {
-        let mut session = match &self.pools {
-            Either::Sqlite(pools) => Either::Sqlite(pools.read.acquire().await.map_err(StoreError::from)?),
-            Either::Postgres(pools) => {
-                Either::Postgres(pools.probe.acquire().await.map_err(StoreError::from)?)
-            }
-        };
+        let mut session = self.probe_session().await?;
         let Ok(applied) = tokio::time::timeout(PROBE_TIMEOUT, applied(&mut session)).await else {
             session.abandon();
             return Err(StoreError::Unavailable("the database does not answer".to_owned()).into());
@@ -173,7 +168,7 @@ impl Store {
         let mut pause = Duration::from_millis(250);
         loop {
             let mut tx = self.begin().await?;
-            let Either::Postgres(postgres) = &mut tx else { return Ok(tx) };
+            let Either::Postgres(postgres) = tx.lent() else { return Ok(tx.unlimited()) };
             let free: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
                 .bind(LOCK)
                 .fetch_one(&mut **postgres)
@@ -181,9 +176,9 @@ impl Store {
             if free {
                 // A schema change may take longer than a request may.
                 sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut **postgres).await?;
-                return Ok(tx);
+                return Ok(tx.unlimited());
             }
-            drop(tx);
+            tx.rollback().await;
             tracing::info!("waiting for another process to migrate");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));

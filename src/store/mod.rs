@@ -7,6 +7,7 @@ mod error;
 mod filter;
 pub mod idempotency;
 pub mod journal;
+mod lend;
 pub mod list;
 pub mod lookup;
 pub mod migrate;
@@ -17,11 +18,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, SqlitePool};
 
+use connect::PROBE_TIMEOUT;
 pub use connect::{OpenError, StoreOptions, Target};
 pub use error::StoreError;
+pub(crate) use lend::{Session, Tx, too_long};
 
 use crate::telemetry::metrics::Metrics;
 
@@ -41,29 +43,26 @@ pub(crate) enum Either<S, P> {
     Postgres(P),
 }
 
-/// A connection that is lent for reading.
-pub(crate) type Session = Either<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
-/// A running transaction.
-pub(crate) type Tx = Either<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
-
 /// SQLite has one writer at a time: its connection stands apart, so that readers never wait for it.
+/// The probe has a connection of its own: a busy pool is no reason to call the service unready.
 #[derive(Clone, Debug)]
 pub(crate) struct SqlitePools {
     pub(crate) read: SqlitePool,
     pub(crate) write: SqlitePool,
+    pub(crate) probe: SqlitePool,
 }
 
-/// The probe has a connection of its own: a busy pool is no reason to call the service unready.
+/// The probe has a connection of its own here too.
 #[derive(Clone, Debug)]
 pub(crate) struct PgPools {
     pub(crate) main: PgPool,
     pub(crate) probe: PgPool,
 }
 
-/// Runs the same expression on the connection of either engine.
+/// Runs the same expression on the connection of a session or a transaction on either engine.
 macro_rules! on {
     ($session:expr, $connection:ident => $body:expr) => {
-        match $session {
+        match $session.lent() {
             $crate::store::Either::Sqlite(lent) => {
                 let $connection = &mut **lent;
                 $body
@@ -92,9 +91,7 @@ macro_rules! read {
                         Ok(done) => done,
                         Err(_) => {
                             $session.abandon();
-                            Err($crate::store::StoreError::Unavailable(
-                                "the database takes too long".to_owned(),
-                            ))
+                            Err($crate::store::too_long())
                         }
                     }
                 }
@@ -109,16 +106,6 @@ macro_rules! read {
     }};
 }
 pub(crate) use read;
-
-impl Session {
-    /// Closes the socket instead of giving the connection back: its state is not known any more.
-    pub(crate) fn abandon(self) {
-        match self {
-            Self::Sqlite(lent) => drop(lent.detach()),
-            Self::Postgres(lent) => drop(lent.detach()),
-        }
-    }
-}
 
 /// The store: a handle that is cheap to clone.
 #[derive(Clone)]
@@ -171,6 +158,7 @@ impl Store {
         let closing = async {
             match &self.pools {
                 Either::Sqlite(pools) => {
+                    pools.probe.close().await;
                     pools.read.close().await;
                     let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pools.write).await;
                     pools.write.close().await;
@@ -186,22 +174,35 @@ impl Store {
 
     /// Lends a connection for reading.
     pub(crate) async fn session(&self) -> Result<Session, StoreError> {
-        Ok(match &self.pools {
-            Either::Sqlite(pools) => Either::Sqlite(pools.read.acquire().await?),
-            Either::Postgres(pools) => Either::Postgres(pools.main.acquire().await?),
-        })
+        let limit = self.options.statement_timeout;
+        match &self.pools {
+            Either::Sqlite(pools) => Session::sqlite(pools.read.acquire().await?, limit).await,
+            Either::Postgres(pools) => Ok(Session::postgres(pools.main.acquire().await?, limit)),
+        }
     }
 
-    /// Begins a transaction that will write.
+    /// Lends the probe's connection.
+    pub(crate) async fn probe_session(&self) -> Result<Session, StoreError> {
+        match &self.pools {
+            Either::Sqlite(pools) => Session::sqlite(pools.probe.acquire().await?, PROBE_TIMEOUT).await,
+            Either::Postgres(pools) => Ok(Session::postgres(pools.probe.acquire().await?, PROBE_TIMEOUT)),
+        }
+    }
+
+    /// Begins a transaction that will write. It may take a little longer than one statement may.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let begun = match &self.pools {
-                Either::Sqlite(pools) => pools.write.begin_with("BEGIN IMMEDIATE").await.map(Either::Sqlite),
-                Either::Postgres(pools) => pools.main.begin().await.map(Either::Postgres),
+            let connection = match &self.pools {
+                Either::Sqlite(pools) => pools.write.acquire().await.map(Either::Sqlite),
+                Either::Postgres(pools) => pools.main.acquire().await.map(Either::Postgres),
             };
-            match begun.map_err(StoreError::from) {
+            let begun = match connection {
+                Ok(connection) => Tx::begin(connection, self.options.statement_timeout).await,
+                Err(error) => Err(error.into()),
+            };
+            match begun {
                 Err(StoreError::ConnectionLost(_)) if attempt <= self.options.connections => {}
                 begun => return begun,
             }
@@ -212,28 +213,5 @@ impl Store {
     pub(crate) fn observe(&self, operation: &'static str, started: Instant, error: Option<&StoreError>) {
         let fault = error.is_some_and(StoreError::is_fault);
         self.metrics.query(operation, started.elapsed().as_secs_f64(), !fault);
-    }
-}
-
-impl Tx {
-    /// Undoes everything, and returns when the database has let go of it. Where that fails, the connection is
-    /// gone, and the transaction with it.
-    pub(crate) async fn rollback(self) {
-        let _ = match self {
-            Self::Sqlite(tx) => tx.rollback().await,
-            Self::Postgres(tx) => tx.rollback().await,
-        };
-    }
-
-    /// Commits. A connection that is lost here leaves it open whether the write was done.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        let done = match self {
-            Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
-        };
-        done.map_err(|error| match StoreError::from(error) {
-            StoreError::ConnectionLost(detail) => StoreError::OutcomeUnknown(detail),
-            other => other,
-        })
     }
 }

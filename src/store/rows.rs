@@ -101,14 +101,14 @@ const STRIPES: i64 = 128;
 pub(super) async fn take_turns(tx: &mut Tx, operations: &[Operation]) -> Result<(), StoreError> {
     const TAKE: &str =
         "SELECT count(pg_advisory_xact_lock(1919906675, stripe)) FROM unnest($1::int4[]) stripe";
-    let Either::Postgres(tx) = tx else { return Ok(()) };
+    let Either::Postgres(lent) = tx.lent() else { return Ok(()) };
     let stripes: BTreeSet<i32> = operations
         .iter()
         .filter_map(Operation::target)
         .filter_map(|id| i32::try_from(id.rem_euclid(STRIPES)).ok())
         .collect();
     if !stripes.is_empty() {
-        sqlx::query(TAKE).bind(stripes.into_iter().collect::<Vec<_>>()).execute(&mut **tx).await?;
+        sqlx::query(TAKE).bind(stripes.into_iter().collect::<Vec<_>>()).execute(&mut **lent).await?;
     }
     Ok(())
 }
@@ -116,7 +116,7 @@ pub(super) async fn take_turns(tx: &mut Tx, operations: &[Operation]) -> Result<
 /// Reads a user for a change, so that no other writer changes it before the commit.
 pub(super) async fn lock(tx: &mut Tx, id: i64, preconditions: &Preconditions) -> Result<User, StoreError> {
     // SQLite's transaction has the whole file locked; PostgreSQL's must lock the row.
-    let suffix = if matches!(tx, Either::Postgres(_)) { " FOR UPDATE" } else { "" };
+    let suffix = if matches!(tx.lent(), Either::Postgres(_)) { " FOR UPDATE" } else { "" };
     let text = format!("SELECT {COLUMNS} FROM users WHERE id = $1{suffix}");
     let row: Option<UserRow> = on!(tx, connection => sqlx::query_as(sqlx::AssertSqlSafe(text))
         .bind(id)

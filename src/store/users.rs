@@ -134,7 +134,7 @@ impl Store {
     ) -> Result<Vec<Written>, WriteError> {
         let _running = context.idempotency.as_ref().map(|key| self.enter(key)).transpose()?;
         let mut tx = self.begin().await?;
-        match perform(&mut tx, context, operations).await {
+        match tx.within_limit(async |tx| perform(tx, context, operations).await).await {
             Ok(Performed::Now(done)) => {
                 tx.commit().await?;
                 for action in done.iter().filter_map(|(action, _)| *action) {

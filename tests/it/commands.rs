@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 
 use crate::postgres_server::free_port;
-use crate::support::{Database, Engine, Program, both, program};
+use crate::support::{Database, Engine, Program, both, eventually, program};
 
 /// How a command ended.
 #[derive(Debug)]

@@ -108,8 +108,12 @@ impl Scene {
                 assert!(response.headers().contains_key("retry-after"), "{method} {path}");
                 let (status, problem) = parts(response).await;
                 // A write that was under way when the time was up may have been done.
-                let unknown = method != Method::GET && problem["type"] == "urn:roster:problem:outcome-unknown";
-                assert!(status == 503 && (unknown || problem["type"] == "urn:roster:problem:unavailable"), "{problem}");
+                let unknown =
+                    method != Method::GET && problem["type"] == "urn:roster:problem:outcome-unknown";
+                assert!(
+                    status == 503 && (unknown || problem["type"] == "urn:roster:problem:unavailable"),
+                    "{problem}"
+                );
                 assert!(!problem.to_string().contains("127.0.0.1"), "{method} {path}: {problem}");
             })
         });

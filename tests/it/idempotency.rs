@@ -176,6 +176,29 @@ both! {
         server.stop().await;
     }
 
+    async fn many_old_answers_are_cleared_away(engine) {
+        const COUNT: &str = "SELECT count(*) FROM idempotency_keys";
+        const FILL: &str = "WITH RECURSIVE numbers(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM numbers WHERE n < 12001) \
+             INSERT INTO idempotency_keys (caller, key, fingerprint, results, created_at) \
+             SELECT 'caller', 'key ' || n, '', '[]', CASE WHEN n <= 12000 THEN 0 ELSE 1 END FROM numbers";
+        let database = Database::create(engine).await;
+        let store = database.store().await;
+        let left: i64 = if engine == Engine::Sqlite {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database.path());
+            let mut direct = SqliteConnection::connect_with(&options).await.unwrap();
+            direct.execute(FILL).await.unwrap();
+            store.forget_old_keys(DAY).await.unwrap();
+            sqlx::query_scalar(COUNT).fetch_one(&mut direct).await.unwrap()
+        } else {
+            let mut direct = PgConnection::connect(&database.url).await.unwrap();
+            direct.execute(FILL).await.unwrap();
+            store.forget_old_keys(DAY).await.unwrap();
+            sqlx::query_scalar(COUNT).fetch_one(&mut direct).await.unwrap()
+        };
+        assert_eq!(left, 1);
+        store.close().await;
+    }
+
     async fn a_refused_request_keeps_nothing(engine) {
         let server = Server::start(engine).await;
         server.create(&json!({ "name": "Ana" })).await;

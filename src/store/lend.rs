@@ -1,0 +1,193 @@
+//! Connections on loan, and transactions on them. Whatever becomes of the borrower or of the network, a
+//! connection goes back to its pool within a time, or is closed: a pool never loses a place for good.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Database, Postgres, Sqlite};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{Either, StoreError, on};
+
+/// What a live server may need beyond the limit of a statement to say that it was reached.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How many steps of its virtual machine SQLite takes between two looks at the clock: some tenths of a millisecond.
+const STEPS: i32 = 10_000;
+
+/// A connection that was lent by a pool. A reader may be dropped at any moment, also amid a statement.
+pub(crate) struct Lent<DB: Database> {
+    connection: PoolConnection<DB>,
+    /// How long the way back to the pool may take.
+    patience: Duration,
+    /// Whether the next borrower may have the connection.
+    sound: bool,
+    /// Set when the borrower is gone.
+    over: Arc<AtomicBool>,
+}
+
+impl<DB: Database> Lent<DB> {
+    fn new(connection: PoolConnection<DB>, statement_limit: Duration) -> Self {
+        Self { connection, patience: statement_limit + GRACE, sound: true, over: Arc::default() }
+    }
+}
+
+impl<DB: Database> Deref for Lent<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.connection
+    }
+}
+
+impl<DB: Database> DerefMut for Lent<DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection
+    }
+}
+
+impl<DB: Database> Drop for Lent<DB> {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // The way back has the driver wait for the end of what still runs, and ping, for as long as that takes.
+        // A silent peer would keep the connection's place in the pool; the dropped future frees it, and closes
+        // the socket.
+        let returning = self.connection.return_to_pool();
+        if self.sound {
+            tokio::spawn(timeout(self.patience, returning));
+        }
+    }
+}
+
+/// A connection that is lent for reading.
+pub(crate) type Session = Either<Lent<Sqlite>, Lent<Postgres>>;
+
+impl Session {
+    /// SQLite works in a thread of this process that no timeout of a future reaches: it looks by itself whether
+    /// the time is up or the borrower gone.
+    pub(super) async fn sqlite(
+        connection: PoolConnection<Sqlite>,
+        statement_limit: Duration,
+    ) -> Result<Self, StoreError> {
+        let mut lent = Lent::new(connection, statement_limit);
+        let until = Instant::now() + statement_limit;
+        let over = lent.over.clone();
+        lent.lock_handle()
+            .await?
+            .set_progress_handler(STEPS, move || !over.load(Ordering::Relaxed) && Instant::now() < until);
+        Ok(Self::Sqlite(lent))
+    }
+
+    /// PostgreSQL has the limit of a statement as a setting of the connection.
+    pub(super) fn postgres(connection: PoolConnection<Postgres>, statement_limit: Duration) -> Self {
+        Self::Postgres(Lent::new(connection, statement_limit))
+    }
+
+    /// Closes the connection instead of giving it back: its state is not known any more.
+    pub(crate) fn abandon(mut self) {
+        self.set_sound(false);
+    }
+
+    fn set_sound(&mut self, sound: bool) {
+        match self {
+            Self::Sqlite(lent) => lent.sound = sound,
+            Self::Postgres(lent) => lent.sound = sound,
+        }
+    }
+
+    /// Itself, as a running transaction gives its own.
+    pub(crate) fn lent(&mut self) -> &mut Self {
+        self
+    }
+}
+
+/// A running transaction. Dropped before its end, it is undone by closing the connection: neither what the
+/// server has done of it nor what it was told last is known then.
+pub(crate) struct Tx {
+    session: Session,
+    limit: Option<Instant>,
+}
+
+impl Tx {
+    /// Begins a transaction that will write, and that may take `limit` up to and with its end.
+    pub(super) async fn begin(
+        connection: Either<PoolConnection<Sqlite>, PoolConnection<Postgres>>,
+        statement_limit: Duration,
+    ) -> Result<Self, StoreError> {
+        let (mut session, statement) = match connection {
+            // Its statements are short ones: what takes long here is waiting for the disk.
+            Either::Sqlite(connection) => {
+                (Session::Sqlite(Lent::new(connection, statement_limit)), "BEGIN IMMEDIATE")
+            }
+            Either::Postgres(connection) => (Session::postgres(connection, statement_limit), "BEGIN"),
+        };
+        session.set_sound(false);
+        let mut tx = Self { session, limit: Some(Instant::now() + statement_limit + GRACE) };
+        tx.run(statement).await.ok_or_else(too_long)??;
+        Ok(tx)
+    }
+
+    /// The connection.
+    pub(crate) fn lent(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Lets it take as long as it takes.
+    pub(crate) fn unlimited(mut self) -> Self {
+        self.limit = None;
+        self
+    }
+
+    /// Does the work of the transaction, as long as there is time.
+    pub(crate) async fn within_limit<T, E: From<StoreError>>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        within(self.limit, work(self)).await.unwrap_or_else(|| Err(too_long().into()))
+    }
+
+    /// Undoes everything, and returns when the database has let go of it. Where that fails, the connection is
+    /// gone, and the transaction with it.
+    pub(crate) async fn rollback(mut self) {
+        let undone = self.run("ROLLBACK").await;
+        self.session.set_sound(matches!(undone, Some(Ok(()))));
+    }
+
+    /// Commits. A connection that is lost here, or silent, leaves it open whether the write was done.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        match self.run("COMMIT").await {
+            Some(Ok(())) => {
+                self.session.set_sound(true);
+                Ok(())
+            }
+            Some(Err(StoreError::ConnectionLost(detail))) => Err(StoreError::OutcomeUnknown(detail)),
+            Some(Err(error)) => Err(error),
+            None => Err(StoreError::OutcomeUnknown("the database does not answer".to_owned())),
+        }
+    }
+
+    /// Runs a statement; `None` when the time is up.
+    async fn run(&mut self, statement: &'static str) -> Option<Result<(), StoreError>> {
+        let session = &mut self.session;
+        within(self.limit, async {
+            on!(session, connection => sqlx::raw_sql(statement).execute(connection).await.map(drop))
+                .map_err(StoreError::from)
+        })
+        .await
+    }
+}
+
+async fn within<T>(limit: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        Some(limit) => timeout_at(limit, work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+/// Nothing was committed.
+pub(crate) fn too_long() -> StoreError {
+    StoreError::Unavailable("the database takes too long".to_owned())
+}
