@@ -8,9 +8,7 @@ use serde_json::{Map, Value};
 
 use super::fold::fold;
 
-pub use super::user_input::{
-    Draft, EMAIL_REFUSED, READ_ONLY, apply_merge_patch, draft_for_create, draft_for_replace,
-};
+pub use super::user_input::{Draft, apply_merge_patch, draft_for_create, draft_for_replace};
 
 /// Most Unicode scalar values in a name.
 pub const NAME_MAX: usize = 128;
@@ -29,6 +27,10 @@ pub const PROFILE_VALUES_MAX: usize = 2000;
 pub const PROFILE_DEPTH_MAX: usize = 16;
 /// Largest magnitude of a number in a profile: what every JSON reader keeps exactly (RFC 8259 section 6).
 pub const PROFILE_NUMBER_MAX: f64 = 9_007_199_254_740_991.0;
+/// Refused in addresses beside white space and control characters.
+pub const EMAIL_REFUSED: &str = "\"(),:;<>@[]\\";
+/// Attributes that the service sets. Replacements and patches may repeat the value that a user has.
+pub const READ_ONLY: [&str; 4] = ["id", "version", "created_at", "updated_at"];
 
 /// A user as stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

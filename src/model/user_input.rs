@@ -6,8 +6,8 @@ use super::fold::fold;
 use super::json::kind;
 use super::place::Place;
 use super::user::{
-    EMAIL_MAX, EXTERNAL_ID_MAX, Field, FieldError, KEY_BYTES_MAX, NAME_MAX, PROFILE_BYTES_MAX,
-    PROFILE_DEPTH_MAX, PROFILE_NUMBER_MAX, PROFILE_VALUES_MAX, User,
+    EMAIL_MAX, EMAIL_REFUSED, EXTERNAL_ID_MAX, Field, FieldError, KEY_BYTES_MAX, NAME_MAX, PROFILE_BYTES_MAX,
+    PROFILE_DEPTH_MAX, PROFILE_NUMBER_MAX, PROFILE_VALUES_MAX, READ_ONLY, User,
 };
 
 /// The writable attributes of a user, checked.
@@ -24,9 +24,6 @@ pub struct Draft {
     /// See [`User::profile`].
     pub profile: Map<String, Value>,
 }
-
-/// Attributes that the service sets. Replacements and patches may repeat the value that a user has.
-pub const READ_ONLY: [&str; 4] = ["id", "version", "created_at", "updated_at"];
 
 /// Reads the body of a create. Absent attributes get their defaults; `name` is required.
 pub fn draft_for_create(body: &Map<String, Value>) -> Result<Draft, Vec<FieldError>> {
@@ -265,9 +262,6 @@ fn email_problem(email: &str) -> Option<&'static str> {
     }
     None
 }
-
-/// Refused in addresses beside white space and control characters.
-pub const EMAIL_REFUSED: &str = "\"(),:;<>@[]\\";
 
 impl Draft {
     /// The key by which names are unique.

@@ -81,7 +81,7 @@ async fn ids_that_are_not_harmless_are_replaced() {
         );
     }
     // Of two, none is to be believed.
-    let two = "GET /users HTTP/1.1\r\nHost: x\r\nX-Request-Id: one\r\nX-Request-Id: two\r\nConnection: close\r\n\r\n";
+    let two = "GET /users HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: one\r\nX-Request-Id: two\r\nConnection: close\r\n\r\n";
     assert!(raw(&program.url, two.as_bytes()).await.starts_with("HTTP/1.1 200 "));
     let lines = end(program).await;
     let requests = requests(&lines);
@@ -91,17 +91,17 @@ async fn ids_that_are_not_harmless_are_replaced() {
 
 /// Request lines and fields that would start a line of their own, end a string, or steer a terminal.
 const HOSTILE: [&[u8]; 12] = [
-    b"GET /users/%0A{\"message\":\"forged\"} HTTP/1.1\r\nHost: x\r\n",
-    b"GET /%0d%0a%7B%22message%22%3A%22forged%22%7D HTTP/1.1\r\nHost: x\r\n",
-    b"GET /\",\"message\":\"forged\",\"x\":\" HTTP/1.1\r\nHost: x\r\n",
-    b"GET /\\n{} HTTP/1.1\r\nHost: x\r\n",
-    b"GET /\xff\xfe\x80 HTTP/1.1\r\nHost: x\r\n",
-    b"GET /\xe2\x80\xa8\xe2\x80\xae\xc2\x9b31m HTTP/1.1\r\nHost: x\r\n",
-    b"GET /%1b[2J%1b]0;forged%07 HTTP/1.1\r\nHost: x\r\n",
-    b"GET /\x1b[2J HTTP/1.1\r\nHost: x\r\n",
-    b"FORGED\"METHOD /users HTTP/1.1\r\nHost: x\r\n",
-    b"GET /users HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\r\n {\"message\":\"forged\"}\r\n",
-    b"GET /users HTTP/1.1\r\nHost: x\r\nTraceparent: \"}\x0b{\"message\":\"forged\"}\r\n",
+    b"GET /users/%0A{\"message\":\"forged\"} HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /%0d%0a%7B%22message%22%3A%22forged%22%7D HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /\",\"message\":\"forged\",\"x\":\" HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /\\n{} HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /\xff\xfe\x80 HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /\xe2\x80\xa8\xe2\x80\xae\xc2\x9b31m HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /%1b[2J%1b]0;forged%07 HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /\x1b[2J HTTP/1.1\r\nHost: localhost\r\n",
+    b"FORGED\"METHOD /users HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /users HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a\r\n {\"message\":\"forged\"}\r\n",
+    b"GET /users HTTP/1.1\r\nHost: localhost\r\nTraceparent: \"}\x0b{\"message\":\"forged\"}\r\n",
     b"GET /users HTTP/1.1\r\nHost: \"}{\"message\":\"forged\"\r\nUser-Agent: \xe2\x80\xa8\x1b[31m\r\n",
 ];
 
