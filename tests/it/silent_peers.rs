@@ -116,7 +116,7 @@ impl Scene {
             let list = self.server.get("/users").await.status();
             let user = self.server.get("/users/1").await.status();
             let patch = self.patch().send().await.unwrap().status();
-            [list, user, patch].iter().all(|status| status.is_success())
+            [list, user, patch].iter().all(reqwest::StatusCode::is_success)
         };
         let took = eventually(RECOVERED, "all works again", works).await;
         println!("recovered after {took:?}");
