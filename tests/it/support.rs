@@ -253,3 +253,11 @@ where
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// Asserts that an answer says that the database is away, and nothing of where it is.
+pub(crate) fn assert_away((status, problem): (u16, Value), method: &Method) {
+    let kind = problem["type"].as_str().unwrap().rsplit(':').next().unwrap();
+    // A write that was under way when the time was up may have been done.
+    let expected = kind == "unavailable" || (*method != Method::GET && kind == "outcome-unknown");
+    assert!(status == 503 && expected && !problem.to_string().contains("127.0.0.1"), "{method}: {problem}");
+}
