@@ -20,10 +20,11 @@ fn main() {
     println!("cargo::rustc-env=BUILD_RUSTC={version}");
 }
 
-/// The commit, with `-dirty` when tracked files differ from it.
+/// The commit, with `-dirty` when tracked files differ from it. Git must not refresh its index for that: a new
+/// index is a reason to build again.
 fn from_git() -> Option<String> {
     let commit = output("git", &["rev-parse", "HEAD"])?;
-    let changed = output("git", &["status", "--porcelain", "--untracked-files=no"])?;
+    let changed = output("git", &["--no-optional-locks", "status", "--porcelain", "--untracked-files=no"])?;
     Some(if changed.is_empty() { commit } else { format!("{commit}-dirty") })
 }
 
