@@ -25,8 +25,6 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Limits on requests.
     pub limits: RequestLimits,
-    /// Whether the service is ready.
-    pub readiness: Readiness,
     /// Texts that never change while the program runs.
     pub texts: Arc<Texts>,
 }

@@ -104,7 +104,7 @@ impl Service {
             tokio::spawn(watch(store.clone(), readiness.clone())),
             tokio::spawn(sweep(store.clone(), parts.clock.clone())),
         ];
-        let app = application(config, &store, readiness, &parts)?;
+        let app = application(config, &store, &parts)?;
         let limits = limits(config);
         let stats = Arc::new(ServerStats::default());
         register(&parts.metrics, &store, &stats);

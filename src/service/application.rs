@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{Parts, StartError};
 use crate::api::docs;
-use crate::app::{App, Readiness, RequestLimits, Texts};
+use crate::app::{App, RequestLimits, Texts};
 use crate::config::ServeConfig;
 use crate::directory::coalescer::Lookups;
 use crate::error::{ApiError, Kind};
@@ -24,12 +24,7 @@ use crate::telemetry::{Observer, RequestIds, observe};
 use crate::{openapi, routes};
 
 /// The public router with its layers, the outermost last.
-pub(super) fn application(
-    config: &ServeConfig,
-    store: &Store,
-    readiness: Readiness,
-    parts: &Parts,
-) -> Result<Router, StartError> {
+pub(super) fn application(config: &ServeConfig, store: &Store, parts: &Parts) -> Result<Router, StartError> {
     let document = openapi::document();
     let limits =
         RequestLimits { max_body: config.server.max_body_bytes, timeout: config.server.request_timeout };
@@ -39,7 +34,6 @@ pub(super) fn application(
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
         limits,
-        readiness,
         texts: Arc::new(Texts {
             openapi: Bytes::from(openapi::text()),
             docs: Bytes::from(docs::page(&document)?),
