@@ -1,5 +1,8 @@
 //! The commands, one function each. Logs and data go to stdout, words to people to stderr.
 
+mod databases;
+mod transfer;
+
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,6 +26,10 @@ use crate::{demo, openapi, server};
 const NO: u8 = 1;
 /// It can't be done; stderr says why in one line.
 const FAILED: u8 = 2;
+/// It is done, except for rows that were refused.
+const REFUSED: u8 = 3;
+/// A signal ended it; stderr says what was done.
+const STOPPED: u8 = 4;
 
 /// Why a command ends early.
 #[derive(Debug)]
@@ -66,6 +73,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(config) => runtime()?.block_on(serve(config, None)),
         Command::Demo(config) => runtime()?.block_on(run_demo(config)),
         Command::Migrate(config) => runtime()?.block_on(migrate(config)),
+        Command::Import(config) => runtime()?.block_on(transfer::import(config)),
+        Command::Export(config) => runtime()?.block_on(transfer::export(config)),
+        Command::Copy(config) => runtime()?.block_on(databases::copy(config)),
+        Command::Backup(config) => runtime()?.block_on(databases::backup(config)),
         Command::Health(config) => runtime()?.block_on(health(config)),
         Command::Config { settings, json } => {
             print(&if json { config::settings_json(&settings) } else { config::settings_table(&settings) });
@@ -142,7 +153,7 @@ async fn run_demo(config: DemoConfig) -> Result<(), Failure> {
 }
 
 async fn seed(url: &DatabaseUrl) -> Result<(), Failure> {
-    let store = open(url, None).await?;
+    let store = open(url, None, false).await?;
     let now = Clock::System.now();
     store.migrate(now).await?;
     let count =
@@ -153,10 +164,10 @@ async fn seed(url: &DatabaseUrl) -> Result<(), Failure> {
 }
 
 /// Opens a database for one command.
-async fn open(url: &DatabaseUrl, wait: Option<Duration>) -> Result<Store, Failure> {
+async fn open(url: &DatabaseUrl, wait: Option<Duration>, read_only: bool) -> Result<Store, Failure> {
     let target = Target::parse(url.expose())?;
     Store::wait_for(&target, wait).await?;
-    let options = StoreOptions { connections: 2, ..StoreOptions::default() };
+    let options = StoreOptions { connections: 2, read_only, ..StoreOptions::default() };
     Ok(Store::open(&target, options, Arc::new(Metrics::new(build_info()))).await?)
 }
 
@@ -165,7 +176,7 @@ async fn migrate(config: MigrateConfig) -> Result<(), Failure> {
         // A look must not create the file.
         return Err(OpenError::Never("the database file does not exist".to_owned()).into());
     }
-    let store = open(&config.url, config.wait).await?;
+    let store = open(&config.url, config.wait, false).await?;
     let outcome = if config.check { check_schema(&store).await } else { apply_migrations(&store).await };
     store.close().await;
     outcome

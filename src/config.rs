@@ -11,6 +11,7 @@ mod environment;
 mod output;
 mod settings;
 mod sources;
+mod transfer;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -29,6 +30,7 @@ pub use settings::{
     DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,
 };
 pub use sources::{EffectiveSetting, Source};
+pub use transfer::{BackupConfig, CopyConfig, ExportConfig, ImportConfig};
 
 /// What the command line asks for, with the settings it needs already checked.
 #[derive(Clone, Debug)]
@@ -39,6 +41,14 @@ pub enum Command {
     Serve(ServeConfig),
     /// Bring the database's schema up to date, or only tell whether it is.
     Migrate(MigrateConfig),
+    /// Create and change many users from a file.
+    Import(ImportConfig),
+    /// Write all users, or those that match.
+    Export(ExportConfig),
+    /// Move everything into another database.
+    Copy(CopyConfig),
+    /// Copy an SQLite database while it is served.
+    Backup(BackupConfig),
     /// Ask a running server whether it is ready.
     Health(HealthConfig),
     /// Print the settings of `serve` and where each came from.
@@ -130,6 +140,10 @@ fn command(subcommand: &Subcommand, sources: &mut Sources<'_>) -> Option<Command
         Subcommand::Demo(args) => Command::Demo(settings::demo(sources, args)?),
         Subcommand::Serve(args) => Command::Serve(settings::serve(sources, args)?),
         Subcommand::Migrate(args) => Command::Migrate(settings::migrate(sources, args)?),
+        Subcommand::Import(args) => Command::Import(transfer::import(sources, args)?),
+        Subcommand::Export(args) => Command::Export(transfer::export(sources, args)?),
+        Subcommand::Copy(args) => Command::Copy(transfer::copy(sources, args)?),
+        Subcommand::Backup(args) => Command::Backup(transfer::backup(sources, args)?),
         Subcommand::Health(args) => Command::Health(settings::health(sources, args)?),
         Subcommand::Config(args) => {
             settings::serve(sources, &args.serve)?;

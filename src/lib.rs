@@ -10,6 +10,7 @@ pub mod app; // what every handler is given
 pub mod server; // HTTP/1.1 on a socket: limits on connections, drain
 pub mod error; // the only place that picks an error's status
 pub mod directory; // reads that share statements
+pub mod transfer; // users in bulk: import, export, copy
 pub mod demo; // sample people
 pub mod store; // the only SQL
 pub mod model; // pure data and rules

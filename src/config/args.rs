@@ -3,11 +3,15 @@
 //! clap takes every setting as plain text and `settings.rs` checks it later, so that all that is wrong
 //! can be said at once.
 
+pub(super) mod transfer;
+
 use std::ffi::{OsStr, OsString};
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Parser};
 use clap_complete::Shell;
+
+use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
 
 #[derive(Debug, Parser)]
 #[command(name = "roster", version, max_term_width = 100)]
@@ -75,6 +79,30 @@ pub(super) enum Subcommand {
     ///
     /// Safe to run while servers are running and from several places at once.
     Migrate(MigrateArgs),
+
+    /// Create and change many users from a file
+    ///
+    /// Reads CSV with a header line, NDJSON or a JSON array, and brings each row's user to what the row says: only
+    /// the attributes that are there are changed, and users who are as they should be are left alone, so that the
+    /// same file may be imported again at any time. Batches are committed one after the other; bad rows are told
+    /// and left out. Servers may run meanwhile.
+    Import(ImportArgs),
+
+    /// Write all users, or those that match, to a file or stdout
+    ///
+    /// The users are those of one moment, whatever is written meanwhile, in the order of their ids.
+    Export(ExportArgs),
+
+    /// Move everything into another, empty database
+    ///
+    /// Ids, versions, times and the journal stay as they are, so that places in the feed of changes remain valid.
+    /// Counts and checksums are compared in the end.
+    Copy(CopyArgs),
+
+    /// Copy an SQLite database into a file while it is served
+    ///
+    /// The copy is that of one moment and a database like the original. For PostgreSQL, use pg_dump.
+    Backup(BackupArgs),
 
     /// Ask a running server whether it is ready, for the health check of a container
     ///
@@ -162,9 +190,25 @@ pub(super) struct DatabaseArgs {
     #[arg(long, value_name = "URL", default_value = "sqlite:roster.db")]
     #[arg(help = DATABASE_URL_HELP, long_help = DATABASE_URL_LONG_HELP)]
     pub(super) database_url: OsString,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Database")]
+pub(super) struct WaitArgs {
     /// How long to wait for an unreachable database server at start; 0 waits for ever
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     pub(super) database_wait: OsString,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Database")]
+pub(super) struct WritingArgs {
+    /// Refuse writes with 503 and serve reads
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true", value_parser = Choices(&["true", "false"]))]
+    pub(super) read_only: OsString,
 }
 
 #[derive(Args, Debug)]
@@ -179,10 +223,8 @@ pub(super) struct PoolArgs {
     /// Whether to bring the schema up to date at start; with off, be unready until it is
     #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = Choices(&["auto", "off"]))]
     pub(super) migrate: OsString,
-    /// Refuse writes with 503 and serve reads
-    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "true", value_parser = Choices(&["true", "false"]))]
-    pub(super) read_only: OsString,
+    #[command(flatten)]
+    pub(super) writing: WritingArgs,
 }
 
 #[derive(Args, Debug)]

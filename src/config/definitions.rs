@@ -35,9 +35,10 @@ pub(super) fn serve_defaults() -> Result<(ServeArgs, ArgMatches), clap::Error> {
     Ok((ServeArgs::from_arg_matches(&matches)?, matches))
 }
 
-/// Settings are the flags that take a value; the others, such as `--json`, say what to do.
+/// Settings are the flags that take a value and have a default; the others, such as `--json`, say what to do.
 pub(super) fn is_setting(arg: &Arg) -> bool {
-    arg.get_long().is_some() && matches!(arg.get_action(), ArgAction::Set)
+    let takes_value = matches!(arg.get_action(), ArgAction::Set);
+    arg.get_long().is_some() && takes_value && !arg.get_default_values().is_empty()
 }
 
 /// Every variable that has a meaning for some subcommand.

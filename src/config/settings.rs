@@ -128,14 +128,15 @@ macro_rules! field {
         (stringify!($name), $args.$name.as_os_str())
     };
 }
+pub(super) use field;
 
 pub(super) fn serve(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<ServeConfig> {
-    let pool = &args.pool;
+    let (pool, writing) = (&args.pool, &args.pool.writing);
     let target = target(sources, &args.database);
     let connections = sources.displayed(field!(pool.database_connections), number(1..=1000));
     let timeout = sources.written(field!(pool.database_timeout), positive_duration);
     let migrate = sources.written(field!(pool.migrate), migrate_at_start);
-    let read_only = sources.displayed(field!(pool.read_only), boolean);
+    let read_only = sources.displayed(field!(writing.read_only), boolean);
     let server = server(sources, args);
     let log = log(sources, &args.log);
     let (url, wait) = target?;
@@ -173,9 +174,10 @@ pub(super) fn health(sources: &mut Sources<'_>, args: &HealthArgs) -> Option<Hea
     Some(HealthConfig { address: address?, timeout: timeout? })
 }
 
-fn target(sources: &mut Sources<'_>, args: &DatabaseArgs) -> Option<(DatabaseUrl, Option<Duration>)> {
+pub(super) fn target(sources: &mut Sources<'_>, args: &DatabaseArgs) -> Option<(DatabaseUrl, Option<Duration>)> {
     let url = sources.displayed(field!(args.database_url), DatabaseUrl::parse);
-    let wait = sources.written(field!(args.database_wait), optional_duration);
+    let waiting = &args.wait;
+    let wait = sources.written(field!(waiting.database_wait), optional_duration);
     url.zip(wait)
 }
 

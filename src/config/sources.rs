@@ -184,7 +184,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// The file's text without the newline that editors put at the end.
-fn read_secret(path: &Path) -> Result<String, String> {
+pub(super) fn read_secret(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes))

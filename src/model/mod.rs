@@ -5,6 +5,7 @@ pub mod email;
 pub mod etag;
 pub mod filter;
 pub mod fold;
+pub mod import;
 pub mod json;
 pub mod listing;
 pub mod place;

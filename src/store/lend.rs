@@ -10,7 +10,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Database, Postgres, Sqlite};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Either, StoreError, on};
+use super::{Either, Engine, StoreError, on};
 
 /// What a live server may need beyond the limit of a statement to say that it was reached.
 const GRACE: Duration = Duration::from_secs(1);
@@ -91,7 +91,8 @@ impl Session {
         self.set_sound(false);
     }
 
-    fn set_sound(&mut self, sound: bool) {
+    /// Whether the next borrower may have the connection.
+    pub(super) fn set_sound(&mut self, sound: bool) {
         match self {
             Self::Sqlite(lent) => lent.sound = sound,
             Self::Postgres(lent) => lent.sound = sound,
@@ -133,6 +134,14 @@ impl Tx {
     /// The connection.
     pub(crate) fn lent(&mut self) -> &mut Session {
         &mut self.session
+    }
+
+    /// Which engine it runs on.
+    pub(crate) fn engine(&self) -> Engine {
+        match self.session {
+            Either::Sqlite(_) => Engine::Sqlite,
+            Either::Postgres(_) => Engine::Postgres,
+        }
     }
 
     /// Lets it take as long as it takes.

@@ -37,12 +37,13 @@ pub struct Statement {
 macro_rules! bound {
     ($query:expr, $args:expr) => {
         $args.iter().fold($query, |query, arg| match arg {
-            Arg::Text(text) => query.bind(text.as_str()),
-            Arg::Int(number) => query.bind(*number),
-            Arg::Real(number) => query.bind(*number),
+            $crate::store::list::Arg::Text(text) => query.bind(text.as_str()),
+            $crate::store::list::Arg::Int(number) => query.bind(*number),
+            $crate::store::list::Arg::Real(number) => query.bind(*number),
         })
     };
 }
+pub(super) use bound;
 
 impl Store {
     /// Hands the first `limit` users of a list after a place to `emit`, fewer when they are large: what is
@@ -129,6 +130,13 @@ fn where_clause(conditions: &[String]) -> String {
 
 fn conditions(listing: &Listing, engine: Engine, args: &mut Vec<Arg>) -> Vec<String> {
     listing.conditions().iter().map(|filter| compile(filter, engine, args)).collect()
+}
+
+/// The statement for a whole list with all attributes, by id.
+pub(super) fn all(listing: &Listing, engine: Engine) -> Statement {
+    let mut args = Vec::new();
+    let conditions = conditions(listing, engine, &mut args);
+    Statement { text: format!("SELECT {COLUMNS} FROM users{} ORDER BY id", where_clause(&conditions)), args }
 }
 
 /// The statement for one page. Public so that a test can ask each engine how it would run it.

@@ -1,8 +1,11 @@
 //! The only SQL. One text serves SQLite and PostgreSQL wherever the two agree; where they do not, the
 //! difference lives in the migrations (views, defaults) or in a constant per engine beside its use.
 
+pub mod backup;
+pub mod bulk;
 pub mod changes;
 mod connect;
+pub mod copy;
 mod error;
 mod filter;
 pub mod idempotency;
@@ -12,6 +15,7 @@ pub mod list;
 pub mod lookup;
 pub mod migrate;
 mod rows;
+pub mod snapshot;
 pub mod users;
 
 use std::collections::HashSet;

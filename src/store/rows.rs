@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::journal::{Author, append};
-use super::users::{Operation, Preconditions};
+use super::users::Preconditions;
 use super::{Either, StoreError, Tx, on};
 use crate::model::change::Action;
 use crate::model::user::{Draft, User, draft_for_create};
@@ -89,7 +89,7 @@ pub(super) async fn delete(
 }
 
 /// How many locks all users share.
-const STRIPES: i64 = 128;
+pub(super) const STRIPES: i64 = 128;
 
 /// Takes turns with other writers of the same users, before the transaction writes anything.
 ///
@@ -98,15 +98,15 @@ const STRIPES: i64 = 128;
 /// whoever follows would see version 3 before version 2. Advisory locks need no id: who holds them all gets an
 /// id larger than those of all earlier writers of these users. They are taken in one order, so that two batches
 /// never wait for each other, and shared by many users, so that their number is bounded.
-pub(super) async fn take_turns(tx: &mut Tx, operations: &[Operation]) -> Result<(), StoreError> {
+pub(super) async fn take_turns(
+    tx: &mut Tx,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<(), StoreError> {
     const TAKE: &str =
         "SELECT count(pg_advisory_xact_lock(1919906675, stripe)) FROM unnest($1::int4[]) stripe";
     let Either::Postgres(lent) = tx.lent() else { return Ok(()) };
-    let stripes: BTreeSet<i32> = operations
-        .iter()
-        .filter_map(Operation::target)
-        .filter_map(|id| i32::try_from(id.rem_euclid(STRIPES)).ok())
-        .collect();
+    let stripes: BTreeSet<i32> =
+        ids.into_iter().filter_map(|id| i32::try_from(id.rem_euclid(STRIPES)).ok()).collect();
     if !stripes.is_empty() {
         sqlx::query(TAKE).bind(stripes.into_iter().collect::<Vec<_>>()).execute(&mut **lent).await?;
     }

@@ -177,7 +177,7 @@ async fn perform(
     {
         return Ok(Performed::Before(results));
     }
-    take_turns(tx, operations).await?;
+    take_turns(tx, operations.iter().filter_map(Operation::target)).await?;
     let mut done = Vec::with_capacity(operations.len());
     let mut bytes = 0;
     for (index, operation) in operations.iter().enumerate() {

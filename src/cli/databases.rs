@@ -1,0 +1,76 @@
+//! The commands that copy whole databases.
+
+use std::io;
+
+use super::transfer::{interruptible, named, open_ready};
+use super::{Failure, STOPPED, open, print};
+use crate::clock::Clock;
+use crate::config::{BackupConfig, CopyConfig};
+use crate::store::copy::CopyError;
+use crate::transfer::console::Console;
+use crate::transfer::output::sync_directory;
+
+pub(super) async fn backup(config: BackupConfig) -> Result<(), Failure> {
+    let path = &config.output;
+    if config.url.sqlite_path().is_none() {
+        return Err("backup is for SQLite; for PostgreSQL, use pg_dump (docs/operations.md shows how)".into());
+    }
+    if path.exists() {
+        return Err(format!("{}: exists already; a backup overwrites nothing", path.display()).into());
+    }
+    let store = open_ready(&config.url, config.wait, true).await?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new();
+    let file = file.prefix(".roster-").suffix(".part");
+    let file = named(path, file.tempfile_in(directory.unwrap_or_else(|| ".".as_ref())))?;
+    let written = store.backup(file.path()).await;
+    store.close().await;
+    written?;
+    let finish = || -> io::Result<()> {
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|failed| failed.error)?;
+        sync_directory(path)
+    };
+    named(path, finish())
+}
+
+pub(super) async fn copy(config: CopyConfig) -> Result<(), Failure> {
+    if config.from == config.to {
+        return Err("FROM_URL and TO_URL are the same database".into());
+    }
+    let source = open_ready(&config.from, config.wait, true).await?;
+    if source.schema_state().await?.newer > 0 {
+        return Err("the source has the schema of a later release; use that release to copy it".into());
+    }
+    let target = open(&config.to, config.wait, false).await?;
+    target.migrate(Clock::System.now()).await?;
+    let shutdown = interruptible()?;
+    let mut console = Console::new(config.quiet);
+    let now = Clock::System.now();
+    let outcome = source
+        .copy_to(&target, now, &mut |table, rows| {
+            console.progress(rows, &format!("rows of {table}"), None);
+            !shutdown.is_draining()
+        })
+        .await;
+    source.close().await;
+    target.close().await;
+    console.clear();
+    let copied = outcome.map_err(|error| match error {
+        CopyError::Stopped => {
+            Failure { code: STOPPED, message: "stopped by a signal: the target is empty".to_owned() }
+        }
+        other => other.into(),
+    })?;
+    for (table, sum) in &copied.tables {
+        print(&format!("{table}: {} rows, checksum {sum}, equal in both\n", sum.rows));
+    }
+    console.say(&match copied.missed {
+        0 => "nothing was changed in the source meanwhile".to_owned(),
+        missed => format!(
+            "{missed} changes were made in the source meanwhile and are not in the copy; serve the source with \
+             ROSTER_READ_ONLY=true while it is copied, and copy it into an empty database again"
+        ),
+    });
+    Ok(())
+}

@@ -1,0 +1,256 @@
+//! The commands that bring users in and out as files.
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::{Failure, REFUSED, STOPPED, open, print};
+use crate::clock::Clock;
+use crate::config::{DatabaseUrl, ExportConfig, ImportConfig};
+use crate::model::filter::Filter;
+use crate::model::import::{KeyBy, Outcome};
+use crate::model::listing::Listing;
+use crate::server::{self, Shutdown};
+use crate::store::journal::Author;
+use crate::store::{OpenError, Store};
+use crate::transfer::console::Console;
+use crate::transfer::export::Exporter;
+use crate::transfer::format::Format;
+use crate::transfer::import::{self, End, Event, ImportOptions, Mode};
+use crate::transfer::output::Output;
+use crate::transfer::reader::ReaderOptions;
+
+/// Whom the journal names.
+const ACTOR: &str = "cli";
+/// Most refused rows that are told on stderr; `--errors` keeps all.
+const TOLD_MAX: u64 = 100;
+/// Most changes that a dry run shows.
+const SAMPLE: usize = 20;
+
+pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
+    let options = import_options(&config)?;
+    let (input, size) = open_input(&config.input)?;
+    let read = Arc::new(AtomicU64::new(0));
+    let input = Box::new(Counted { input, read: read.clone() });
+    let mut errors = config.errors.as_deref().map(|path| named(path, Output::file(path))).transpose()?;
+    let store = open_ready(&config.url, config.wait, config.read_only).await?;
+    let shutdown = interruptible()?;
+    let mut console = Console::new(config.quiet);
+    let mut sample = Sample::default();
+    let mut unwritten = None;
+    let mut told = 0;
+    let mut observe = |event: Event<'_>| match event {
+        Event::Refused(refusal) => {
+            told += 1;
+            if told <= TOLD_MAX && options.mode != Mode::Strict {
+                console.say(&refusal.to_string());
+            }
+            if let Some(errors) = &mut errors
+                && let Err(error) = writeln!(errors, "{}", refusal.to_json())
+            {
+                unwritten.get_or_insert(error);
+            }
+        }
+        Event::Taken(line, outcome) => sample.take(line, outcome),
+        Event::Progress(totals) => {
+            #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+            let part = size.map(|size| read.load(Ordering::Relaxed) as f64 / size.max(1) as f64);
+            console.progress(totals.rows, "rows", part);
+        }
+    };
+    let author = || Author { now: Clock::System.now(), actor: ACTOR.to_owned() };
+    let stop = Box::pin(shutdown.begun());
+    let (totals, outcome) = import::run(&store, &author, input, &options, stop, &mut observe).await;
+    store.close().await;
+    console.clear();
+    if told > TOLD_MAX && options.mode != Mode::Strict {
+        console.say(&format!("and {} more refused rows; --errors FILE keeps them all", told - TOLD_MAX));
+    }
+    let kept = match (errors, config.errors.as_deref()) {
+        (Some(file), Some(path)) => named(path, unwritten.map_or_else(|| file.finish(), Err)),
+        _ => Ok(()),
+    };
+    if options.mode == Mode::DryRun && outcome.is_ok() {
+        sample.print();
+    }
+    report(&options, &totals, outcome)?;
+    kept
+}
+
+/// Tells what was done, and maps it to an exit code.
+fn report(
+    options: &ImportOptions,
+    totals: &import::Totals,
+    outcome: Result<End, import::ImportError>,
+) -> Result<(), Failure> {
+    let note = if options.mode == Mode::DryRun { " (dry run: nothing was changed)" } else { "" };
+    print(&format!("{totals}{note}\n"));
+    match outcome {
+        Err(error) => Err(error.into()),
+        Ok(End::Stopped) => {
+            let done = if options.mode == Mode::Batches {
+                "what the totals count is done; the same import may be run again"
+            } else {
+                "nothing was changed"
+            };
+            Err(Failure { code: STOPPED, message: format!("stopped by a signal: {done}") })
+        }
+        Ok(End::Complete) if totals.refused > 0 => {
+            Err(Failure { code: REFUSED, message: format!("{} of {} rows were refused", totals.refused, totals.rows) })
+        }
+        Ok(End::Complete) => Ok(()),
+    }
+}
+
+fn import_options(config: &ImportConfig) -> Result<ImportOptions, Failure> {
+    let format = parse("--format", config.format.as_deref(), Format::parse)?;
+    let key = parse("--key", config.key.as_deref(), KeyBy::parse)?.unwrap_or_default();
+    let mut map = Vec::new();
+    for pair in &config.map {
+        let (column, attribute) = pair
+            .rsplit_once('=')
+            .ok_or_else(|| Failure::from(format!("--map: {pair:?} must be COLUMN=ATTRIBUTE")))?;
+        map.push((column.to_owned(), attribute.to_owned()));
+    }
+    let mode = match (config.dry_run, config.strict) {
+        (true, _) => Mode::DryRun,
+        (_, true) => Mode::Strict,
+        _ => Mode::Batches,
+    };
+    let format = format.or_else(|| Format::of_name(&config.input));
+    Ok(ImportOptions { mode, reader: ReaderOptions { format, map, key, keep_text: config.errors.is_some() } })
+}
+
+fn parse<T>(name: &str, text: Option<&str>, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    match parse(text) {
+        Some(value) => Ok(Some(value)),
+        None => Err(format!("{name}: {text:?} is none of the values that --help lists").into()),
+    }
+}
+
+/// The input, and its size in bytes when it has one.
+fn open_input(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let file = named(path, File::open(path))?;
+    let kind = named(path, file.metadata())?;
+    if kind.is_dir() {
+        return Err(format!("{}: is a directory", path.display()).into());
+    }
+    Ok((Box::new(file), kind.is_file().then_some(kind.len())))
+}
+
+/// An error with the file that it concerns.
+pub(super) fn named<T>(path: &Path, result: io::Result<T>) -> Result<T, Failure> {
+    result.map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Counts what is read.
+struct Counted {
+    input: Box<dyn Read + Send>,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(out)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// The first changes of a dry run.
+#[derive(Default)]
+struct Sample(Vec<String>);
+
+impl Sample {
+    fn take(&mut self, line: u64, outcome: &Outcome) {
+        if self.0.len() < SAMPLE {
+            match outcome {
+                Outcome::Created { .. } => self.0.push(format!("line {line}: would be created")),
+                Outcome::Updated { id, change } => {
+                    self.0.push(format!("line {line}: user {id} would change: {change}"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn print(&self) {
+        for line in &self.0 {
+            print(&format!("{line}\n"));
+        }
+    }
+}
+
+pub(super) async fn export(config: ExportConfig) -> Result<(), Failure> {
+    let named_format = config.output.as_deref().and_then(Format::of_name);
+    let format = parse("--format", config.format.as_deref(), Format::parse)?.or(named_format);
+    let filter = config.filter.as_deref().map(Filter::parse).transpose();
+    let filter = filter.map_err(|error| format!("--filter: {error}"))?;
+    let store = open_ready(&config.url, config.wait, true).await?;
+    let out = match &config.output {
+        Some(path) => named(path, Output::file(path))?,
+        None => Output::stdout(),
+    };
+    let place = config.output.as_deref().unwrap_or_else(|| Path::new("stdout"));
+    let written = |result: io::Result<()>| {
+        result.map_err(|error| match error.kind() {
+            // Whoever read it has seen enough.
+            io::ErrorKind::BrokenPipe => Failure { code: super::FAILED, message: String::new() },
+            _ => format!("{}: {error}", place.display()).into(),
+        })
+    };
+    let shutdown = interruptible()?;
+    let mut console = Console::new(config.quiet);
+    let mut exporter = Exporter::new(format.unwrap_or(Format::Csv), config.escape_formulas, out)?;
+    let (mut count, mut failed) = (0, Ok(()));
+    let listing = Listing { filter, ..Listing::default() };
+    let read = store
+        .snapshot(&listing, &mut |user| {
+            failed = exporter.write(&user);
+            count += 1;
+            if count % 1000 == 0 {
+                console.progress(count, "users", None);
+            }
+            failed.is_ok() && !shutdown.is_draining()
+        })
+        .await;
+    store.close().await;
+    console.clear();
+    written(failed)?;
+    read?;
+    if shutdown.is_draining() {
+        return Err(Failure { code: STOPPED, message: "stopped by a signal: no file was written".to_owned() });
+    }
+    written(exporter.finish().and_then(Output::finish))?;
+    console.note(&format!("{count} users"));
+    Ok(())
+}
+
+/// Has the first signal ask for an orderly end, and the second end the program.
+pub(super) fn interruptible() -> Result<Shutdown, Failure> {
+    let (shutdown, trigger) = Shutdown::new();
+    tokio::spawn(server::on_signals(trigger)?);
+    Ok(shutdown)
+}
+
+/// Opens a database whose schema is as this program needs it.
+pub(super) async fn open_ready(url: &DatabaseUrl, wait: Option<Duration>, read_only: bool) -> Result<Store, Failure> {
+    if url.sqlite_path().is_some_and(|path| !path.exists()) {
+        // A look must not create the file.
+        return Err(OpenError::Never("the database file does not exist; roster migrate makes one".to_owned()).into());
+    }
+    let store = open(url, wait, read_only).await?;
+    let state = store.schema_state().await?;
+    if !state.pending.is_empty() {
+        let pending = state.pending.join(", ");
+        return Err(format!("the schema is not up to date ({pending}); run roster migrate first").into());
+    }
+    Ok(store)
+}

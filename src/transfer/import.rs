@@ -1,0 +1,303 @@
+//! An import from its bytes to its totals: one thread reads rows, the database takes them in batches.
+
+use std::io::Read;
+use std::pin::Pin;
+
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use super::reader::{self, ReadError, ReaderOptions, Record};
+use crate::model::import::{ImportRow, Outcome};
+use crate::model::user::FieldError;
+use crate::store::bulk::ImportTransaction;
+use crate::store::journal::Author;
+use crate::store::{Store, StoreError};
+
+/// Most rows of one batch.
+const BATCH_ROWS: usize = 1000;
+/// A batch ends when its rows have this many bytes.
+const BATCH_BYTES: usize = 512 << 10;
+
+/// How much of it counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Each batch is committed; rows that are refused don't hold up the others.
+    #[default]
+    Batches,
+    /// One transaction, which the first refused row ends.
+    Strict,
+    /// One transaction, which is undone in the end.
+    DryRun,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// How much of it counts.
+    pub mode: Mode,
+    /// How the input is read; has the key too.
+    pub reader: ReaderOptions,
+}
+
+/// What was done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Rows that were read.
+    pub rows: u64,
+    /// New users.
+    pub created: u64,
+    /// Users that changed; one that several rows changed counts for each.
+    pub updated: u64,
+    /// Rows whose users were as they want them.
+    pub unchanged: u64,
+    /// Rows that were refused.
+    pub refused: u64,
+    /// Transactions that were committed.
+    pub commits: u64,
+}
+
+impl Totals {
+    /// The members of a report.
+    pub fn to_json(self) -> Value {
+        json!({
+            "rows": self.rows, "created": self.created, "updated": self.updated,
+            "unchanged": self.unchanged, "refused": self.refused, "commits": self.commits,
+        })
+    }
+}
+
+impl std::fmt::Display for Totals {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rows, created, updated, unchanged, refused, commits } = self;
+        write!(
+            formatter,
+            "rows: {rows}, created: {created}, updated: {updated}, unchanged: {unchanged}, refused: {refused}, \
+             commits: {commits}"
+        )
+    }
+}
+
+/// A row that was not taken.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The line on which it begins, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub errors: Vec<FieldError>,
+    /// The row as it was read; empty unless texts are kept.
+    pub text: String,
+}
+
+impl Refusal {
+    /// The members of a report.
+    pub fn to_json(&self) -> Value {
+        let error = |error: &FieldError| json!({ "pointer": error.pointer, "detail": error.detail });
+        let mut value = json!({ "line": self.line, "errors": self.errors.iter().map(error).collect::<Vec<_>>() });
+        if !self.text.is_empty() {
+            // An object as such, for whoever mends it and imports it again.
+            let row = serde_json::from_str(&self.text).unwrap_or_else(|_| Value::from(self.text.as_str()));
+            value["row"] = row;
+        }
+        value
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "line {}: ", self.line)?;
+        for (index, error) in self.errors.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            let name = error.pointer.trim_start_matches('/');
+            let space = if name.is_empty() { "the row " } else { " " };
+            write!(formatter, "{separator}{name}{space}{}", error.detail)?;
+        }
+        Ok(())
+    }
+}
+
+/// What an observer hears.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A row was not taken.
+    Refused(&'a Refusal),
+    /// A row was taken; on its way still when the mode is not [`Mode::Batches`].
+    Taken(u64, &'a Outcome),
+    /// A batch is done.
+    Progress(&'a Totals),
+}
+
+/// How an import ended that met no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With the input.
+    Complete,
+    /// Because it was asked to stop; what [`Totals`] count is done, and nothing else.
+    Stopped,
+}
+
+/// Why an import ended early.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// The input.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A row that an import in one transaction can't leave out.
+    #[error("{0}; nothing was changed")]
+    Refused(Refusal),
+    /// The database; what was committed before stays.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Asks an import to stop when it completes.
+pub type Stop<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// An import that runs.
+struct Import<'a> {
+    store: &'a Store,
+    author: &'a (dyn Fn() -> Author + Send + Sync),
+    options: &'a ImportOptions,
+    transaction: Option<ImportTransaction>,
+    totals: Totals,
+    observe: &'a mut (dyn FnMut(Event<'_>) + Send),
+}
+
+/// Imports all rows of `input`. What was counted in the totals is committed, except for a dry run.
+pub async fn run(
+    store: &Store,
+    author: &(dyn Fn() -> Author + Send + Sync),
+    input: Box<dyn Read + Send>,
+    options: &ImportOptions,
+    stop: Stop<'_>,
+    observe: &mut (dyn FnMut(Event<'_>) + Send),
+) -> (Totals, Result<End, ImportError>) {
+    let mut import = Import { store, author, options, transaction: None, totals: Totals::default(), observe };
+    let outcome = import.take_all(input, stop).await;
+    let outcome = import.finish(outcome).await;
+    (import.totals, outcome)
+}
+
+impl Import<'_> {
+    async fn take_all(&mut self, input: Box<dyn Read + Send>, mut stop: Stop<'_>) -> Result<End, ImportError> {
+        if self.options.mode != Mode::Batches {
+            let to_be_undone = self.options.mode == Mode::DryRun;
+            self.transaction = Some(self.store.begin_import(to_be_undone).await?);
+        }
+        let mut batches = read_apart(input, self.options.reader.clone())?;
+        loop {
+            let batch = tokio::select! {
+                biased;
+                () = &mut stop => return Ok(End::Stopped),
+                batch = batches.recv() => batch,
+            };
+            match batch {
+                None => return Ok(End::Complete),
+                Some(batch) => self.take(batch?).await?,
+            }
+        }
+    }
+
+    async fn take(&mut self, batch: Vec<Record>) -> Result<(), ImportError> {
+        let mut rows: Vec<ImportRow> = Vec::with_capacity(batch.len());
+        let mut places = Vec::with_capacity(batch.len());
+        for Record { line, row, text } in batch {
+            let wrong = row.map(|row| rows.push(row)).err();
+            places.push((line, wrong, text));
+        }
+        if self.options.mode == Mode::Strict
+            && let Some(at) = places.iter().position(|(_, wrong, _)| wrong.is_some())
+        {
+            // The rows before it may be wrong too, and come first.
+            rows.truncate(at);
+            places.truncate(at + 1);
+        }
+        let author = (self.author)();
+        let key = self.options.reader.key;
+        let outcomes = match &mut self.transaction {
+            Some(transaction) => transaction.import_rows(&author, key, &rows).await?,
+            None => self.store.import_batch(&author, key, &rows).await?,
+        };
+        drop(rows);
+        if self.transaction.is_none() {
+            self.totals.commits += 1;
+        }
+        let mut outcomes = outcomes.into_iter();
+        for (line, wrong, text) in places {
+            let outcome = wrong.map(Outcome::Refused).or_else(|| outcomes.next());
+            if let Some(outcome) = outcome {
+                self.count(line, outcome, text)?;
+            }
+        }
+        (self.observe)(Event::Progress(&self.totals));
+        Ok(())
+    }
+
+    fn count(&mut self, line: u64, outcome: Outcome, text: String) -> Result<(), ImportError> {
+        self.totals.rows += 1;
+        match &outcome {
+            Outcome::Created { .. } => self.totals.created += 1,
+            Outcome::Updated { .. } => self.totals.updated += 1,
+            Outcome::Unchanged => self.totals.unchanged += 1,
+            Outcome::Refused(_) => self.totals.refused += 1,
+        }
+        match outcome {
+            Outcome::Refused(errors) => {
+                let refusal = Refusal { line, errors, text };
+                (self.observe)(Event::Refused(&refusal));
+                if self.options.mode == Mode::Strict {
+                    return Err(ImportError::Refused(refusal));
+                }
+            }
+            outcome => (self.observe)(Event::Taken(line, &outcome)),
+        }
+        Ok(())
+    }
+
+    /// Ends the one transaction, if there is one.
+    async fn finish(&mut self, outcome: Result<End, ImportError>) -> Result<End, ImportError> {
+        let Some(transaction) = self.transaction.take() else { return outcome };
+        match (self.options.mode, &outcome) {
+            (Mode::Strict, Ok(End::Complete)) => {
+                self.store.commit_import(transaction).await?;
+                self.totals.commits = 1;
+            }
+            (Mode::Strict, _) => {
+                transaction.undo().await;
+                self.totals = Totals { rows: self.totals.rows, refused: self.totals.refused, ..Totals::default() };
+            }
+            _ => transaction.undo().await,
+        }
+        outcome
+    }
+}
+
+/// Reads in a thread of its own, a few batches ahead. The thread is left behind when the import ends early: it may
+/// wait for an input that never comes.
+fn read_apart(
+    input: Box<dyn Read + Send>,
+    options: ReaderOptions,
+) -> Result<mpsc::Receiver<Result<Vec<Record>, ReadError>>, ReadError> {
+    let (sender, receiver) = mpsc::channel(2);
+    let work = move || {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        let outcome = reader::read(input, &options, &mut |record, size| {
+            bytes += size;
+            batch.push(record);
+            if batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+                return true;
+            }
+            bytes = 0;
+            sender.blocking_send(Ok(std::mem::take(&mut batch))).is_ok()
+        });
+        if !batch.is_empty() && sender.blocking_send(Ok(batch)).is_err() {
+            return;
+        }
+        if let Err(error) = outcome {
+            let _ = sender.blocking_send(Err(error));
+        }
+    };
+    std::thread::Builder::new().name("import".to_owned()).spawn(work)?;
+    Ok(receiver)
+}
