@@ -30,7 +30,7 @@ pub use settings::{
     DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,
 };
 pub use sources::{EffectiveSetting, Source};
-pub use transfer::{BackupConfig, CopyConfig, ExportConfig, ImportConfig};
+pub use transfer::{BackupConfig, CopyConfig, ExportConfig, ImportConfig, ImportMode};
 
 /// What the command line asks for, with the settings it needs already checked.
 #[derive(Clone, Debug)]

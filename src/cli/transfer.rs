@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Failure, REFUSED, STOPPED, open, print};
 use crate::clock::Clock;
-use crate::config::{DatabaseUrl, ExportConfig, ImportConfig};
+use crate::config::{DatabaseUrl, ExportConfig, ImportConfig, ImportMode};
 use crate::model::filter::Filter;
 use crate::model::import::{KeyBy, Outcome};
 use crate::model::listing::Listing;
@@ -115,10 +115,10 @@ fn import_options(config: &ImportConfig) -> Result<ImportOptions, Failure> {
             .ok_or_else(|| Failure::from(format!("--map: {pair:?} must be COLUMN=ATTRIBUTE")))?;
         map.push((column.to_owned(), attribute.to_owned()));
     }
-    let mode = match (config.dry_run, config.strict) {
-        (true, _) => Mode::DryRun,
-        (_, true) => Mode::Strict,
-        _ => Mode::Batches,
+    let mode = match config.mode {
+        ImportMode::Batches => Mode::Batches,
+        ImportMode::Strict => Mode::Strict,
+        ImportMode::DryRun => Mode::DryRun,
     };
     let format = format.or_else(|| Format::of_name(&config.input));
     Ok(ImportOptions { mode, reader: ReaderOptions { format, map, key, keep_text: config.errors.is_some() } })

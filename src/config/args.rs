@@ -101,7 +101,7 @@ pub(super) enum Subcommand {
 
     /// Copy an SQLite database into a file while it is served
     ///
-    /// The copy is that of one moment and a database like the original. For PostgreSQL, use pg_dump.
+    /// The copy is that of one moment and a database like the original. For PostgreSQL, use its `pg_dump`.
     Backup(BackupArgs),
 
     /// Ask a running server whether it is ready, for the health check of a container

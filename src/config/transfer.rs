@@ -27,14 +27,23 @@ pub struct ImportConfig {
     pub key: Option<String>,
     /// `COLUMN=ATTRIBUTE`
     pub map: Vec<String>,
-    /// Change nothing.
-    pub dry_run: bool,
-    /// All or nothing.
-    pub strict: bool,
+    /// How much of it counts.
+    pub mode: ImportMode,
     /// Where bad rows go.
     pub errors: Option<PathBuf>,
     /// Tell nothing but errors and the totals.
     pub quiet: bool,
+}
+
+/// How much of an import counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportMode {
+    /// Every batch.
+    Batches,
+    /// All or nothing.
+    Strict,
+    /// Nothing.
+    DryRun,
 }
 
 /// The settings of `export`. Texts are as they were written.
@@ -86,19 +95,21 @@ pub(super) fn import(sources: &mut Sources<'_>, args: &ImportArgs) -> Option<Imp
     let read_only = sources.displayed(field!(writing.read_only), boolean);
     let format = text(sources, "--format", args.format.as_ref());
     let key = text(sources, "--key", args.key.as_ref());
-    let map: Option<Vec<String>> =
-        args.map.iter().map(|pair| text(sources, "--map", Some(pair)).flatten()).collect();
+    let map = args.map.iter().filter_map(|pair| text(sources, "--map", Some(pair))).collect();
     let (url, wait) = target?;
     Some(ImportConfig {
         url,
         wait,
         read_only: read_only?,
         input: args.input.clone(),
-        format: format?,
-        key: key?,
-        map: map?,
-        dry_run: args.dry_run,
-        strict: args.strict,
+        format,
+        key,
+        map,
+        mode: match (args.dry_run, args.strict) {
+            (true, _) => ImportMode::DryRun,
+            (_, true) => ImportMode::Strict,
+            _ => ImportMode::Batches,
+        },
         errors: args.errors.clone(),
         quiet: args.quiet,
     })
@@ -112,8 +123,8 @@ pub(super) fn export(sources: &mut Sources<'_>, args: &ExportArgs) -> Option<Exp
     Some(ExportConfig {
         url,
         wait,
-        format: format?,
-        filter: filter?,
+        format,
+        filter,
         output: args.output.clone().filter(|path| path.as_os_str() != "-"),
         escape_formulas: args.escape_formulas,
         quiet: args.quiet,
@@ -133,19 +144,18 @@ pub(super) fn copy(sources: &mut Sources<'_>, args: &CopyArgs) -> Option<CopyCon
     Some(CopyConfig { from: from?, to: to?, wait: wait?, quiet: args.quiet })
 }
 
-/// `None` when it is wrong, `Some(None)` when it is absent.
-fn text(sources: &mut Sources<'_>, name: &str, value: Option<&OsString>) -> Option<Option<String>> {
-    let Some(value) = value else { return Some(None) };
-    let text = value.to_str().map(str::to_owned);
+/// The text of an argument. One that is wrong is a problem and counts as absent.
+fn text(sources: &mut Sources<'_>, name: &str, value: Option<&OsString>) -> Option<String> {
+    let text = value?.to_str().map(str::to_owned);
     if text.is_none() {
         sources.problem(format!("{name}: is not valid UTF-8"));
     }
-    text.map(Some)
+    text
 }
 
 /// A URL as it stands, or in a file: what stands on a command line can be seen by others.
 fn url(sources: &mut Sources<'_>, name: &str, value: &OsString) -> Option<DatabaseUrl> {
-    let text = text(sources, name, Some(value))??;
+    let text = text(sources, name, Some(value))?;
     let read = match text.strip_prefix('@') {
         Some(path) => read_secret(path.as_ref()).map_err(|problem| format!("the file {path}: {problem}")),
         None => Ok(text),

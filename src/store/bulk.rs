@@ -144,12 +144,11 @@ impl ImportTransaction {
         let mut parts = vec![rows];
         while let Some(part) = parts.pop() {
             let most = if part.len() > 1 { PROFILES_BYTES_MAX } else { usize::MAX };
-            match take(&mut self.tx, author, key, part, Turns::Taken, most).await? {
-                Some(plan) => outcomes.extend(plan.into_outcomes()),
-                None => {
-                    let (first, second) = part.split_at(part.len() / 2);
-                    parts.extend([second, first]);
-                }
+            if let Some(plan) = take(&mut self.tx, author, key, part, Turns::Taken, most).await? {
+                outcomes.extend(plan.into_outcomes());
+            } else {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
             }
         }
         Ok(outcomes)

@@ -73,13 +73,14 @@ impl Console {
 }
 
 fn line(done: u64, what: &str, part: Option<f64>, elapsed: Duration) -> String {
+    use std::fmt::Write as _;
     let seconds = elapsed.as_secs_f64().max(0.001);
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = done as f64 / seconds;
     let mut text = format!("{done} {what}, {rate:.0}/s");
     if let Some(part) = part.filter(|part| (0.01..=1.0).contains(part)) {
         let left = seconds / part - seconds;
-        text += &format!(", {:.0} %, {left:.0} s left", part * 100.0);
+        let _ = write!(text, ", {:.0} %, {left:.0} s left", part * 100.0);
     }
     text
 }

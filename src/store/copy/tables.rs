@@ -153,7 +153,9 @@ mod tests {
         assert_eq!(line(&[text("a\tb\\N\r\n")]), "a\\tb\\\\N\\r\\n\n");
         let sum = |lines: [&str; 2]| {
             let mut sum = Checksum::default();
-            lines.iter().for_each(|line| sum.add(line.as_bytes()));
+            for line in lines {
+                sum.add(line.as_bytes());
+            }
             sum
         };
         assert_eq!(sum(["a", "b"]), sum(["b", "a"]));

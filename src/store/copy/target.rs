@@ -33,12 +33,12 @@ pub(super) async fn prepare(tx: &mut Tx) -> Result<(), CopyError> {
         }
     }
     // Its own first epoch, in which nothing happened; those of the source take its place.
-    const FORGET: &str = "DELETE FROM journal_epochs";
-    on!(tx, connection => sqlx::query(FORGET).execute(connection).await.map(drop))?;
+    on!(tx, connection => sqlx::query(FORGET_EPOCHS).execute(connection).await.map(drop))?;
     Ok(())
 }
 
 const EPOCHS: &str = "journal_epochs";
+const FORGET_EPOCHS: &str = "DELETE FROM journal_epochs";
 
 /// Has the journal go on in an epoch of this database.
 pub(super) async fn begin_epoch(tx: &mut Tx, now: i64) -> Result<(), StoreError> {
@@ -84,7 +84,7 @@ enum End<'a> {
 impl<'a> Sink<'a> {
     pub(super) async fn open(tx: &'a mut Tx, table: &'static Table) -> Result<Self, StoreError> {
         let end = match tx.lent() {
-            Either::Sqlite(lent) => End::Sqlite(&mut **lent, Vec::new()),
+            Either::Sqlite(lent) => End::Sqlite(lent, Vec::new()),
             Either::Postgres(lent) => {
                 let text = format!("COPY {} ({}) FROM STDIN", table.name, table.list());
                 End::Postgres((**lent).copy_in_raw(&text).await?, Vec::new())

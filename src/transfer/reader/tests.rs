@@ -1,1 +1,162 @@
+//! What comes out of bytes, whatever they are.
+
+use std::io::Cursor;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
 use super::*;
+use crate::store::snapshot::Stored;
+use crate::transfer::export::Exporter;
+
+/// Each row as its line and attributes, or as its line and what is wrong.
+fn rows(bytes: &[u8], options: &ReaderOptions) -> Result<Vec<(u64, Value)>, String> {
+    let mut rows = Vec::new();
+    let input = Box::new(Cursor::new(bytes.to_vec()));
+    let read = read(input, options, &mut |record, _| {
+        let value = match record.row {
+            Ok(row) => {
+                let mut value = Value::Object(row.attributes);
+                for (path, text) in row.members {
+                    value[format!("profile.{}", path.join("."))] = json!(text);
+                }
+                value
+            }
+            Err(errors) => json!(format!("{} {}", errors[0].pointer, errors[0].detail)),
+        };
+        rows.push((record.line, value));
+        true
+    });
+    read.map(|()| rows).map_err(|error| error.to_string())
+}
+
+fn plain(text: &str) -> Result<Vec<(u64, Value)>, String> {
+    rows(text.as_bytes(), &ReaderOptions::default())
+}
+
+#[test]
+fn csv_as_spreadsheets_write_it() {
+    let expected = vec![
+        (2, json!({ "name": "Ada", "email": "a@example.com", "active": true })),
+        (3, json!({ "name": "two\nlines", "email": null })),
+        (5, json!({ "name": "=1+1", "email": null, "active": false })),
+    ];
+    let comma = "name,email,active\nAda,a@example.com,TRUE\n\"two\nlines\",,\n'=1+1,,0\n";
+    assert_eq!(plain(comma).unwrap(), expected);
+    let excel = format!("\u{feff}{}", comma.replace(',', ";").replace("e\nA", "e\r\nA").replace("E\n", "E\r\n"));
+    assert_eq!(plain(&excel).unwrap()[0].1, expected[0].1);
+    assert_eq!(plain(&comma.replace(',', "\t")).unwrap(), expected);
+    let crlf = "name\r\nAda\r\n\"a\r\nb\"\r\nBob";
+    assert_eq!(plain(crlf).unwrap().iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5]);
+}
+
+#[test]
+fn columns_are_mapped_or_refused() {
+    let map = |pairs: &[(&str, &str)]| ReaderOptions {
+        map: pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect(),
+        ..ReaderOptions::default()
+    };
+    let text = "Login,Title,Shoe\nada,Dr.,37\n";
+    let refused = plain(text).unwrap_err();
+    assert!(refused.contains("\"Login\"") && refused.contains("Login="), "{refused}");
+    let pairs = [("Login", "name"), ("Title", "profile.job.title"), ("Shoe", "")];
+    let read = rows(text.as_bytes(), &map(&pairs)).unwrap();
+    assert_eq!(read, [(2, json!({ "name": "ada", "profile.job.title": "Dr." }))]);
+    assert!(rows(text.as_bytes(), &map(&[("Login", "nick")])).unwrap_err().contains("nick is not an attribute"));
+    assert!(rows(text.as_bytes(), &map(&[("x", "name")])).unwrap_err().contains("\"Login\""));
+    assert!(plain("email\na\n").unwrap_err().contains("no column means name"));
+    assert!(plain("name,name\na,b\n").unwrap_err().contains("both mean name"));
+    assert!(plain("").unwrap_err().contains("empty"));
+}
+
+#[test]
+fn a_bad_row_is_one_bad_row() {
+    let rows = plain("name,active\nAda,yes,more\nBob,perhaps\nCy,no\n").unwrap();
+    assert!(rows[0].1.as_str().unwrap().contains("3 cells where the header has 2"), "{rows:?}");
+    assert!(rows[1].1.as_str().unwrap().starts_with("/active must be"), "{rows:?}");
+    assert_eq!(rows[2], (4, json!({ "name": "Cy", "active": false })));
+    let rows = plain("{\"name\":\"a\"}\n\n{\"name\":\n[1]\n{\"name\":\"b\",\"name\":\"c\"}\n").unwrap();
+    assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3, 4, 5]);
+    assert!(rows[3].1.as_str().unwrap().contains("more than once"), "{rows:?}");
+}
+
+#[test]
+fn wrong_encodings_are_named_with_their_place() {
+    let read = |bytes: &[u8]| rows(bytes, &ReaderOptions::default());
+    let latin = read(b"name\nJos\xe9\n").unwrap();
+    assert!(latin[0].1.as_str().unwrap().contains("byte 0xE9 at character 4"), "{latin:?}");
+    let utf16: Vec<u8> =
+        "\u{feff}name\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(read(&utf16).unwrap_err().contains("UTF-16"));
+}
+
+#[test]
+fn an_array_is_taken_apart_by_its_commas() {
+    let text = "[\n {\"name\":\"a, ]}\\\"\"},\n\n{\"name\":\"b\",\"profile\":{\"x\":[{}]}} ,5, \"s\"]\n";
+    let rows = plain(text).unwrap();
+    assert_eq!(rows[0], (2, json!({ "name": "a, ]}\"" })));
+    assert_eq!(rows[1], (4, json!({ "name": "b", "profile": { "x": [{}] } })));
+    assert_eq!(rows.len(), 4);
+    assert_eq!(plain(" [ ] ").unwrap(), []);
+    for (text, told) in [
+        ("[{}", "line 1: the input ends"),
+        ("[{},\n]", "line 2: an element is missing"),
+        ("[{} {}]", "a comma or ] is missing"),
+        ("[{}] x", "something follows"),
+        ("[,]", "an element is missing"),
+    ] {
+        let refused = plain(text).unwrap_err();
+        assert!(refused.contains(told), "{text}: {refused}");
+    }
+}
+
+#[test]
+fn nothing_is_too_large_to_be_refused() {
+    let long = "x".repeat(ROW_BYTES_MAX + 70_000);
+    let told = plain(&format!("name\nAda\n\"{long}")).unwrap_err();
+    assert!(told.contains("line 3") && told.contains("is a quote missing?"), "{told}");
+    let rows = plain(&format!("{{\"name\":\"{long}\"}}\n{{\"name\":\"b\"}}\n")).unwrap();
+    assert!(rows[0].1.as_str().unwrap().contains("more than"), "{:?}", rows[1]);
+    assert_eq!(rows[1], (2, json!({ "name": "b" })));
+    let rows = plain(&format!("[{{\"name\":\"{long}\"}}, {{\"name\":\"b\"}}]")).unwrap();
+    assert!(rows[0].1.as_str().unwrap().contains("more than"));
+    assert_eq!(rows[1].1, json!({ "name": "b" }));
+}
+
+fn awkward() -> impl Strategy<Value = String> {
+    let any = proptest::char::any().prop_filter("no control characters in names", |c| !c.is_control());
+    let special = proptest::sample::select(vec!['"', ',', ';', '\'', '=', '+', '-', '@', ' ', 'é', '\u{feff}']);
+    proptest::collection::vec(prop_oneof![any, special], 1..20).prop_map(|list| list.into_iter().collect())
+}
+
+proptest! {
+    #[test]
+    fn an_export_reads_back_as_it_was(
+        name in awkward(),
+        email in proptest::option::of(awkward()),
+        external_id in proptest::option::of(awkward()),
+        active: bool,
+        text in ".{0,20}",
+        escape: bool,
+    ) {
+        let profile = json!({ "text": text, "null": null, "list": [1, "a"] });
+        let written = profile.to_string();
+        let user = Stored {
+            id: 7, name: &name, email: email.as_deref(), active, external_id: external_id.as_deref(),
+            profile: &written, version: 3, created_at: 1, updated_at: 2,
+        };
+        for format in Format::ALL {
+            let mut exporter = Exporter::new(format, escape, Vec::new()).unwrap();
+            exporter.write(&user).unwrap();
+            exporter.write(&user).unwrap();
+            let bytes = exporter.finish().unwrap();
+            let read = rows(&bytes, &ReaderOptions { format: Some(format), ..ReaderOptions::default() }).unwrap();
+            prop_assert_eq!(read.len(), 2);
+            for (_, row) in read {
+                let expected = json!([name, email, external_id, active, profile]);
+                let found = json!([row["name"], row["email"], row["external_id"], row["active"], row["profile"]]);
+                prop_assert_eq!(found, expected);
+            }
+        }
+    }
+}
