@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::clock::Clock;
 use crate::directory::coalescer::Lookups;
+use crate::server::Shutdown;
 use crate::store::Store;
 use crate::store::journal::Author;
 use crate::telemetry::Metrics;
@@ -23,6 +24,8 @@ pub struct App {
     pub clock: Clock,
     /// Where measurements go.
     pub metrics: Arc<Metrics>,
+    /// Tells that the service is about to end.
+    pub shutdown: Shutdown,
     /// Limits on requests.
     pub limits: RequestLimits,
     /// Texts that never change while the program runs.

@@ -112,7 +112,8 @@ impl ApiError {
         self.kind.parts().0
     }
 
-    fn body(&self) -> Value {
+    /// The problem as JSON (RFC 9457).
+    pub fn body(&self) -> Value {
         let (status, slug, title) = self.kind.parts();
         let mut body = Map::new();
         body.insert("type".to_owned(), format!("urn:roster:problem:{slug}").into());

@@ -12,7 +12,7 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use serde_json::Value;
 
-use crate::api::{changes, health, query, site, users};
+use crate::api::{changes, health, import, query, site, users};
 use crate::app::App;
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::openapi::{operations as doc, query_parameters};
@@ -38,6 +38,7 @@ pub fn public() -> Vec<Route> {
         route(Method::GET,    "/users",        "listUsers",   users::list,     doc::list_users),
         route(Method::POST,   "/users",        "createUser",  users::create,   doc::create_user),
         route(Method::POST,   "/users/batch",  "batchUsers",  users::batch,    doc::batch_users),
+        route(Method::POST,   "/users/import", "importUsers", import::import,  doc::import_users),
         route(Method::GET,    "/users/{id}",   "getUser",     users::get,      doc::get_user),
         route(Method::PUT,    "/users/{id}",   "replaceUser", users::replace,  doc::replace_user),
         route(Method::PATCH,  "/users/{id}",   "patchUser",   users::patch,    doc::patch_user),

@@ -16,8 +16,8 @@ pub const IDEMPOTENCY_KEY_MAX: usize = 255;
 /// The field that carries an idempotency key.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Reads a body of one of the given media types, up to the limit.
-pub async fn read(app: &App, headers: &HeaderMap, body: Body, types: &[&str]) -> ApiResult<Bytes> {
+/// The media type of a body without its parameters, in lower case, which must be one of `types`.
+pub fn media_type(headers: &HeaderMap, types: &[&str]) -> ApiResult<String> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !types.contains(&essence.as_str()) {
@@ -28,6 +28,12 @@ pub async fn read(app: &App, headers: &HeaderMap, body: Body, types: &[&str]) ->
             format!("must be {}; {found}", types.join(" or ")),
         ));
     }
+    Ok(essence)
+}
+
+/// Reads a body of one of the given media types, up to the limit.
+pub async fn read(app: &App, headers: &HeaderMap, body: Body, types: &[&str]) -> ApiResult<Bytes> {
+    media_type(headers, types)?;
     let max = app.limits.max_body;
     let too_large = || ApiError::new(Kind::TooLarge, format!("the body may have {max} bytes at most"));
     let declared =

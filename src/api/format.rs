@@ -7,38 +7,7 @@ use crate::error::{ApiError, ApiResult, Kind};
 use crate::model::user::Field;
 use crate::store::list::Item;
 
-/// A form of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON array.
-    Json,
-    /// One JSON object on each line.
-    Ndjson,
-    /// Comma-separated values with a header line (RFC 4180).
-    Csv,
-}
-
-impl Format {
-    /// All forms, the preferred one first.
-    pub const ALL: [Self; 3] = [Self::Json, Self::Ndjson, Self::Csv];
-
-    /// The media type, as it is negotiated.
-    pub fn essence(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Ndjson => "application/x-ndjson",
-            Self::Csv => "text/csv",
-        }
-    }
-
-    /// The value of `Content-Type`.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Csv => "text/csv; charset=utf-8; header=present",
-            other => other.essence(),
-        }
-    }
-}
+pub use crate::transfer::format::Format;
 
 /// Picks the form that the client likes best (RFC 9110 section 12.5.1) among those offered.
 pub fn negotiate(headers: &HeaderMap, offered: &[Format]) -> ApiResult<Format> {

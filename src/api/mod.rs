@@ -5,6 +5,7 @@ pub mod changes;
 pub mod docs;
 pub mod format;
 pub mod health;
+pub mod import;
 pub mod list;
 pub mod query;
 pub mod site;

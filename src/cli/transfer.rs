@@ -98,9 +98,10 @@ fn report(
             };
             Err(Failure { code: STOPPED, message: format!("stopped by a signal: {done}") })
         }
-        Ok(End::Complete) if totals.refused > 0 => {
-            Err(Failure { code: REFUSED, message: format!("{} of {} rows were refused", totals.refused, totals.rows) })
-        }
+        Ok(End::Complete) if totals.refused > 0 => Err(Failure {
+            code: REFUSED,
+            message: format!("{} of {} rows were refused", totals.refused, totals.rows),
+        }),
         Ok(End::Complete) => Ok(()),
     }
 }
@@ -226,7 +227,10 @@ pub(super) async fn export(config: ExportConfig) -> Result<(), Failure> {
     written(failed)?;
     read?;
     if shutdown.is_draining() {
-        return Err(Failure { code: STOPPED, message: "stopped by a signal: no file was written".to_owned() });
+        return Err(Failure {
+            code: STOPPED,
+            message: "stopped by a signal: no file was written".to_owned(),
+        });
     }
     written(exporter.finish().and_then(Output::finish))?;
     console.note(&format!("{count} users"));
@@ -241,10 +245,17 @@ pub(super) fn interruptible() -> Result<Shutdown, Failure> {
 }
 
 /// Opens a database whose schema is as this program needs it.
-pub(super) async fn open_ready(url: &DatabaseUrl, wait: Option<Duration>, read_only: bool) -> Result<Store, Failure> {
+pub(super) async fn open_ready(
+    url: &DatabaseUrl,
+    wait: Option<Duration>,
+    read_only: bool,
+) -> Result<Store, Failure> {
     if url.sqlite_path().is_some_and(|path| !path.exists()) {
         // A look must not create the file.
-        return Err(OpenError::Never("the database file does not exist; roster migrate makes one".to_owned()).into());
+        return Err(OpenError::Never(
+            "the database file does not exist; roster migrate makes one".to_owned(),
+        )
+        .into());
     }
     let store = open(url, wait, read_only).await?;
     let state = store.schema_state().await?;

@@ -3,6 +3,7 @@
 //! clap takes every setting as plain text and `settings.rs` checks it later, so that all that is wrong
 //! can be said at once.
 
+mod texts;
 pub(super) mod transfer;
 
 use std::ffi::{OsStr, OsString};
@@ -11,6 +12,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Parser};
 use clap_complete::Shell;
 
+use texts::{AFTER_HELP, INTRODUCTION};
 use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
 
 #[derive(Debug, Parser)]
@@ -22,37 +24,6 @@ pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Subcommand,
 }
-
-const INTRODUCTION: &str = "\
-Roster is a user directory service: it keeps the users of a company or a product in a database and serves \
-them to people and programs over one HTTP API. It is one binary that embeds SQLite and speaks to \
-PostgreSQL, and it goes from a laptop to a cluster unchanged. It keeps no passwords.";
-
-const AFTER_HELP: &str = "\
-Examples:
-  roster demo
-          Try it: sample users, and curl commands to copy
-  roster serve --database-url sqlite:/var/lib/roster/roster.db
-          Serve the users of one SQLite file
-  ROSTER_DATABASE_URL_FILE=/run/secrets/database-url roster serve
-          Serve the users of the database whose address is in a file
-  roster migrate --check
-          Tell by the exit code whether the schema is up to date
-  ROSTER_LOG=debug roster config
-          Show what serve would use, and where each value came from
-
-Settings:
-  Each setting is a flag (--request-timeout) and an environment variable with the same name
-  (ROSTER_REQUEST_TIMEOUT); a flag wins over a variable, a variable over the default. An empty
-  variable counts as unset. A secret may also be read from a file that a variable ending in _FILE
-  names; a newline at its end is dropped. An unknown ROSTER_ variable is an error, except for
-  ROSTER_TEST_* and for what Kubernetes sets for a Service called roster: ROSTER_SERVICE_*,
-  ROSTER_PORT and ROSTER_PORT_*. Durations are seconds, or carry a unit: 250ms, 5s, 2m, 1h.
-
-Exit codes:
-  0      success
-  1      the answer is no: not ready (health), or not up to date (migrate --check)
-  2 up   an error in the command line, the settings, the database or a port; stderr says which";
 
 const DATABASE_URL_HELP: &str = "The database: sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE";
 

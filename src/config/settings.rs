@@ -174,7 +174,10 @@ pub(super) fn health(sources: &mut Sources<'_>, args: &HealthArgs) -> Option<Hea
     Some(HealthConfig { address: address?, timeout: timeout? })
 }
 
-pub(super) fn target(sources: &mut Sources<'_>, args: &DatabaseArgs) -> Option<(DatabaseUrl, Option<Duration>)> {
+pub(super) fn target(
+    sources: &mut Sources<'_>,
+    args: &DatabaseArgs,
+) -> Option<(DatabaseUrl, Option<Duration>)> {
     let url = sources.displayed(field!(args.database_url), DatabaseUrl::parse);
     let waiting = &args.wait;
     let wait = sources.written(field!(waiting.database_wait), optional_duration);

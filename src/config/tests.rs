@@ -64,6 +64,17 @@ fn each_subcommand_is_parsed() {
     assert!(matches!(run("completions zsh", &[]), Ok(Command::Completions(Shell::Zsh))));
     assert!(matches!(run("man", &[]), Ok(Command::Man)));
     assert!(matches!(run("migrate --check", &[]), Ok(Command::Migrate(config)) if config.check));
+    let import = run("import - --key=email --map a=name --map b= --strict", &[]);
+    assert!(
+        matches!(&import, Ok(Command::Import(config)) if config.mode == super::ImportMode::Strict && config.map.len() == 2)
+    );
+    assert!(matches!(run("export -o -", &[]), Ok(Command::Export(config)) if config.output.is_none()));
+    assert!(matches!(run("backup x", &[]), Ok(Command::Backup(_))));
+    let secret = file(b"postgres://u:p@h/d\n");
+    let copy = format!("copy sqlite:x @{}", secret.path().display());
+    assert!(matches!(run(&copy, &[]), Ok(Command::Copy(config)) if config.to.sqlite_path().is_none()));
+    let wrong = run("copy oracle:x sqlite:y", &[]).expect_err("no such engine");
+    assert!(wrong.message.contains("FROM_URL"), "{wrong:?}");
     assert!(matches!(run("config --json", &[]), Ok(Command::Config { json: true, .. })));
     let Ok(Command::Demo(demo)) = run("demo --listen 127.0.0.1:0", &[("ROSTER_LOG", "warn")]) else {
         panic!("demo");
@@ -90,7 +101,12 @@ fn health_asks_a_reachable_address() {
 #[test]
 fn each_variable_and_each_flag_changes_the_effective_value() {
     for subcommand in definitions::all().get_subcommands() {
-        let name = subcommand.get_name();
+        let operands = match subcommand.get_name() {
+            "import" | "backup" => " file",
+            "copy" => " sqlite:a sqlite:b",
+            _ => "",
+        };
+        let name = &format!("{}{operands}", subcommand.get_name());
         let default = format!("{:?}", run(name, &[]).ok());
         for arg in subcommand.get_arguments().filter(|arg| is_setting(arg)) {
             let id = arg.get_id().as_str();

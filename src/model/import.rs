@@ -174,7 +174,8 @@ mod tests {
     fn only_what_a_row_has_is_changed() {
         let draft = row(json!({ "name": "ADA", "id": 99, "version": 1 }), &[]).draft(Some(&user())).unwrap();
         assert_eq!(draft, Draft { name: "ADA".to_owned(), ..Draft::from(&user()) });
-        let draft = row(json!({ "email": null, "profile": { "c": null } }), &[]).draft(Some(&user())).unwrap();
+        let draft =
+            row(json!({ "email": null, "profile": { "c": null } }), &[]).draft(Some(&user())).unwrap();
         assert_eq!((draft.email, json!(draft.profile)), (None, json!({ "c": null })));
     }
 

@@ -110,6 +110,33 @@ pub fn batch_users() -> Value {
     })
 }
 
+/// `POST /users/import`
+pub fn import_users() -> Value {
+    let names = ["importKey", "dryRun", "strict", "map"];
+    let text = json!({ "schema": { "type": "string" } });
+    json!({
+        "tags": ["users"], "summary": "Import users",
+        "description": "Brings the user of each row to what the row says, and creates those who are missing; attributes \
+            that a row does not have are left alone. Rows that can't be taken are told and left out. The body is read \
+            while it comes, in batches that are committed one after the other, and may be of any size (with `strict` \
+            or `dry_run`, of the size of other bodies). The answer has one JSON object per line, whose `type` is \
+            `refused`, `change` (dry run), `progress`, or in the end `end` with the totals. If the last line is missing or its \
+            `complete` is false, the import is unfinished: send it again, nothing is done twice.",
+        "parameters": names.map(parameter),
+        "requestBody": {
+            "required": true,
+            "content": {
+                "text/csv": text, "application/x-ndjson": text,
+                "application/json": { "schema": { "type": "array" } },
+            },
+        },
+        "responses": write_errors(json!({ "200": {
+            "description": "What became of the rows.",
+            "content": { "application/x-ndjson": text },
+        } }), &[]),
+    })
+}
+
 /// `GET /users/{id}`
 pub fn get_user() -> Value {
     json!({

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::body::IDEMPOTENCY_KEY_MAX;
 use crate::api::list::FIELDS_MAX;
 use crate::model::filter::MAX_BYTES;
+use crate::model::import::KeyBy;
 use crate::model::listing::{LIMIT_MAX, SEARCH_MAX, Sort};
 
 /// A star, or one or more entity tags of RFC 9110 section 8.8.3. The star is an alternative of its own because
@@ -36,7 +37,7 @@ pub(super) fn all() -> Value {
             "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 128 },
         },
     });
-    for (name, value) in headers().into_iter().chain(listing()) {
+    for (name, value) in headers().into_iter().chain(listing()).chain(import()) {
         all[name] = value;
     }
     all
@@ -64,6 +65,31 @@ fn headers() -> [(&'static str, Value); 3] {
             "description": "Any text of your choice, new for each new request. The answer is kept for 24 hours: the same request with the same key gets it again and nothing is done twice. Another request with the key gets 422; while the first one runs, 409.",
             "schema": { "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX, "pattern": "^[!-~]+$" },
             "example": "2f1c7d58-create-ana",
+        })),
+    ]
+}
+
+#[rustfmt::skip]
+fn import() -> [(&'static str, Value); 4] {
+    let keys = KeyBy::ALL.map(KeyBy::name);
+    [
+        ("importKey", json!({
+            "name": "key", "in": "query",
+            "description": "The attribute by which a row finds its user. With `id`, a row whose id nobody has is refused.",
+            "schema": { "type": "string", "enum": keys, "default": "name" },
+        })),
+        ("dryRun", json!({
+            "name": "dry_run", "in": "query", "description": "Change nothing; tell what would be changed.",
+            "schema": { "type": "boolean", "default": false },
+        })),
+        ("strict", json!({
+            "name": "strict", "in": "query", "description": "All or nothing: the first bad row gets 422, and nothing is changed.",
+            "schema": { "type": "boolean", "default": false },
+        })),
+        ("map", json!({
+            "name": "map", "in": "query",
+            "description": "Columns that are to be read as attributes: `Mail=email,Title=profile.title`. An empty attribute leaves a column out.",
+            "schema": { "type": "string", "maxLength": 4096 }, "example": "Mail=email",
         })),
     ]
 }

@@ -33,6 +33,7 @@ pub(super) fn application(config: &ServeConfig, store: &Store, parts: &Parts) ->
         lookups: Lookups::start(store),
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
+        shutdown: parts.shutdown.clone(),
         limits,
         texts: Arc::new(Texts {
             openapi: Bytes::from(openapi::text()),

@@ -56,7 +56,12 @@ pub fn copied_tables() -> Vec<(&'static str, Vec<&'static str>)> {
 impl Store {
     /// Copies everything into an empty database whose schema is the same. Places in the feed stay valid there, for
     /// the journal goes on in a new epoch. `now` in microseconds since 1970-01-01 UTC.
-    pub async fn copy_to(&self, target: &Self, now: i64, progress: Progress<'_>) -> Result<Copied, CopyError> {
+    pub async fn copy_to(
+        &self,
+        target: &Self,
+        now: i64,
+        progress: Progress<'_>,
+    ) -> Result<Copied, CopyError> {
         let mut source = self.moment().await?;
         let mut tx = target.begin().await?.unlimited();
         let outcome = async {
@@ -79,7 +84,8 @@ impl Store {
         match outcome {
             Ok(tables) => {
                 tx.commit().await?;
-                let copied = tables.iter().find(|(name, _)| *name == "journal").map_or(0, |(_, sum)| sum.rows);
+                let copied =
+                    tables.iter().find(|(name, _)| *name == "journal").map_or(0, |(_, sum)| sum.rows);
                 let missed = self.journal_size().await? - i64::try_from(copied).unwrap_or(i64::MAX);
                 Ok(Copied { tables, missed })
             }

@@ -98,10 +98,7 @@ pub(super) const STRIPES: i64 = 128;
 /// whoever follows would see version 3 before version 2. Advisory locks need no id: who holds them all gets an
 /// id larger than those of all earlier writers of these users. They are taken in one order, so that two batches
 /// never wait for each other, and shared by many users, so that their number is bounded.
-pub(super) async fn take_turns(
-    tx: &mut Tx,
-    ids: impl IntoIterator<Item = i64>,
-) -> Result<(), StoreError> {
+pub(super) async fn take_turns(tx: &mut Tx, ids: impl IntoIterator<Item = i64>) -> Result<(), StoreError> {
     const TAKE: &str =
         "SELECT count(pg_advisory_xact_lock(1919906675, stripe)) FROM unnest($1::int4[]) stripe";
     let Either::Postgres(lent) = tx.lent() else { return Ok(()) };

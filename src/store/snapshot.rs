@@ -65,8 +65,7 @@ impl Store {
 
     /// Lends a connection for reading as long as it takes. It is closed afterwards: its limits are gone.
     pub(super) async fn session_without_limit(&self) -> Result<Session, StoreError> {
-        const NO_LIMITS: &str =
-            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+        const NO_LIMITS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
         let mut session = self.session().await?;
         session.set_sound(false);
         match &mut session {

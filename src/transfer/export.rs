@@ -27,9 +27,8 @@ impl<W: Write> Exporter<W> {
     pub fn new(format: Format, escape_formulas: bool, mut out: W) -> io::Result<Self> {
         let form = match format {
             Format::Csv => {
-                let mut writer =
-                    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-                writer.write_record(Field::NAMES)?;
+                let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+                writer.write_record(Field::NAMES).map_err(cause)?;
                 Form::Csv(Box::new(writer))
             }
             Format::Json => {
@@ -60,7 +59,11 @@ impl<W: Write> Exporter<W> {
     /// Ends the export; gives back where it went.
     pub fn finish(self) -> io::Result<W> {
         match self.form {
-            Form::Csv(writer) => writer.into_inner().map_err(|error| io::Error::other(error.to_string())),
+            Form::Csv(mut writer) => {
+                // First, for the other error would hide what kind it is.
+                writer.flush()?;
+                writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
+            }
             Form::Json(mut out) => {
                 out.write_all(b"\n]\n")?;
                 Ok(out)
@@ -70,19 +73,27 @@ impl<W: Write> Exporter<W> {
     }
 }
 
+/// The error of the output itself.
+fn cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 fn line<W: Write>(writer: &mut csv::Writer<W>, user: &Stored<'_>, escape_formulas: bool) -> io::Result<()> {
     let text = |text: &str| cells::write(text, escape_formulas).into_owned();
-    writer.write_field(user.id.to_string())?;
+    writer.write_field(user.id.to_string()).map_err(cause)?;
     for value in [Some(user.name), user.email] {
-        writer.write_field(value.map(text).unwrap_or_default())?;
+        writer.write_field(value.map(text).unwrap_or_default()).map_err(cause)?;
     }
-    writer.write_field(if user.active { "true" } else { "false" })?;
-    writer.write_field(user.external_id.map(text).unwrap_or_default())?;
-    writer.write_field(user.profile)?;
-    writer.write_field(user.version.to_string())?;
-    writer.write_field(timestamp(user.created_at))?;
-    writer.write_field(timestamp(user.updated_at))?;
-    writer.write_record(None::<&[u8]>)?;
+    writer.write_field(if user.active { "true" } else { "false" }).map_err(cause)?;
+    writer.write_field(user.external_id.map(text).unwrap_or_default()).map_err(cause)?;
+    writer.write_field(user.profile).map_err(cause)?;
+    writer.write_field(user.version.to_string()).map_err(cause)?;
+    writer.write_field(timestamp(user.created_at)).map_err(cause)?;
+    writer.write_field(timestamp(user.updated_at)).map_err(cause)?;
+    writer.write_record(None::<&[u8]>).map_err(cause)?;
     Ok(())
 }
 

@@ -3,13 +3,12 @@
 use std::io::Read;
 use std::pin::Pin;
 
-use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::reader::{self, ReadError, ReaderOptions, Record};
+pub use super::report::{Refusal, Totals};
 use crate::model::import::{ImportRow, Outcome};
-use crate::model::user::FieldError;
 use crate::store::bulk::ImportTransaction;
 use crate::store::journal::Author;
 use crate::store::{Store, StoreError};
@@ -38,82 +37,6 @@ pub struct ImportOptions {
     pub mode: Mode,
     /// How the input is read; has the key too.
     pub reader: ReaderOptions,
-}
-
-/// What was done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Rows that were read.
-    pub rows: u64,
-    /// New users.
-    pub created: u64,
-    /// Users that changed; one that several rows changed counts for each.
-    pub updated: u64,
-    /// Rows whose users were as they want them.
-    pub unchanged: u64,
-    /// Rows that were refused.
-    pub refused: u64,
-    /// Transactions that were committed.
-    pub commits: u64,
-}
-
-impl Totals {
-    /// The members of a report.
-    pub fn to_json(self) -> Value {
-        json!({
-            "rows": self.rows, "created": self.created, "updated": self.updated,
-            "unchanged": self.unchanged, "refused": self.refused, "commits": self.commits,
-        })
-    }
-}
-
-impl std::fmt::Display for Totals {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { rows, created, updated, unchanged, refused, commits } = self;
-        write!(
-            formatter,
-            "rows: {rows}, created: {created}, updated: {updated}, unchanged: {unchanged}, refused: {refused}, \
-             commits: {commits}"
-        )
-    }
-}
-
-/// A row that was not taken.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// The line on which it begins, from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub errors: Vec<FieldError>,
-    /// The row as it was read; empty unless texts are kept.
-    pub text: String,
-}
-
-impl Refusal {
-    /// The members of a report.
-    pub fn to_json(&self) -> Value {
-        let error = |error: &FieldError| json!({ "pointer": error.pointer, "detail": error.detail });
-        let mut value = json!({ "line": self.line, "errors": self.errors.iter().map(error).collect::<Vec<_>>() });
-        if !self.text.is_empty() {
-            // An object as such, for whoever mends it and imports it again.
-            let row = serde_json::from_str(&self.text).unwrap_or_else(|_| Value::from(self.text.as_str()));
-            value["row"] = row;
-        }
-        value
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "line {}: ", self.line)?;
-        for (index, error) in self.errors.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "; " };
-            let name = error.pointer.trim_start_matches('/');
-            let space = if name.is_empty() { "the row " } else { " " };
-            write!(formatter, "{separator}{name}{space}{}", error.detail)?;
-        }
-        Ok(())
-    }
 }
 
 /// What an observer hears.
@@ -179,7 +102,11 @@ pub async fn run(
 }
 
 impl Import<'_> {
-    async fn take_all(&mut self, input: Box<dyn Read + Send>, mut stop: Stop<'_>) -> Result<End, ImportError> {
+    async fn take_all(
+        &mut self,
+        input: Box<dyn Read + Send>,
+        mut stop: Stop<'_>,
+    ) -> Result<End, ImportError> {
         if self.options.mode != Mode::Batches {
             let to_be_undone = self.options.mode == Mode::DryRun;
             self.transaction = Some(self.store.begin_import(to_be_undone).await?);
@@ -264,7 +191,8 @@ impl Import<'_> {
             }
             (Mode::Strict, _) => {
                 transaction.undo().await;
-                self.totals = Totals { rows: self.totals.rows, refused: self.totals.refused, ..Totals::default() };
+                self.totals =
+                    Totals { rows: self.totals.rows, refused: self.totals.refused, ..Totals::default() };
             }
             _ => transaction.undo().await,
         }

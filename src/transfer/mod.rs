@@ -7,3 +7,4 @@ pub mod format;
 pub mod import;
 pub mod output;
 pub mod reader;
+pub mod report;

@@ -64,11 +64,7 @@ pub struct ReaderOptions {
 pub type Take<'a> = &'a mut dyn FnMut(Record, usize) -> bool;
 
 /// Hands each row to `take`, until it returns false or the input ends. Blocks while the input has nothing.
-pub fn read(
-    input: Box<dyn Read + Send>,
-    options: &ReaderOptions,
-    take: Take<'_>,
-) -> Result<(), ReadError> {
+pub fn read(input: Box<dyn Read + Send>, options: &ReaderOptions, take: Take<'_>) -> Result<(), ReadError> {
     check_map(options)?;
     let mut source = Source::new(input)?;
     match options.format.unwrap_or_else(|| Format::of_content(source.start())) {
@@ -103,7 +99,8 @@ fn mapped<'a>(options: &'a ReaderOptions, name: &'a str) -> Option<&'a str> {
 
 /// A JSON object as a row.
 fn object(bytes: &[u8], options: &ReaderOptions) -> Result<ImportRow, Vec<FieldError>> {
-    let text = std::str::from_utf8(bytes).map_err(|error| vec![FieldError::new("", not_utf8(bytes, &error))])?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| vec![FieldError::new("", not_utf8(bytes, &error))])?;
     let object = parse_object(text.as_bytes()).map_err(|error| match error {
         JsonError::Syntax(detail) => vec![FieldError::new("", format!("is not JSON: {detail}"))],
         JsonError::Content(errors) => errors,

@@ -57,8 +57,21 @@ pub(crate) async fn end(mut command: tokio::process::Command) -> Ended {
     }
 }
 
-const COMMANDS: [&str; 9] =
-    ["serve", "demo", "migrate", "health", "config", "openapi", "version", "completions", "man"];
+const COMMANDS: [&str; 13] = [
+    "serve",
+    "demo",
+    "migrate",
+    "import",
+    "export",
+    "copy",
+    "backup",
+    "health",
+    "config",
+    "openapi",
+    "version",
+    "completions",
+    "man",
+];
 
 #[tokio::test]
 async fn help_and_the_manual_name_all_commands() {

@@ -40,6 +40,7 @@ mod standing;
 mod store_story;
 mod support;
 mod telemetry;
+mod transfer;
 mod users;
 mod v1;
 mod validation;

@@ -1,6 +1,7 @@
 //! One story that calls every public function of the store, on both engines, in the order of a directory's
 //! life. What the engines answer must be equal to the last value.
 
+mod moving;
 mod reading;
 
 use std::time::Duration;
@@ -43,6 +44,8 @@ both! {
         journal(&store).await;
         kept_answers(&store).await;
         without_writes(&database, &store).await;
+        moving::in_bulk(&store, START + 2 * DAY).await;
+        moving::elsewhere(&store, START + 2 * DAY).await;
         store.close().await;
         assert!(matches!(store.lookup(&[1]).await, Err(StoreError::Unavailable(_))));
         let failed = write(&store, START, vec![create(json!({ "name": "late" }))]).await.unwrap_err();
@@ -52,7 +55,9 @@ both! {
 
 #[test]
 fn no_function_of_the_store_is_left_out() {
-    let story = read_source("tests/it/store_story.rs") + &read_source("tests/it/store_story/reading.rs");
+    let story = read_source("tests/it/store_story.rs")
+        + &read_source("tests/it/store_story/reading.rs")
+        + &read_source("tests/it/store_story/moving.rs");
     let functions = functions_of_the_store();
     assert!(functions.len() > 10, "{functions:?}");
     let missing: Vec<&String> = functions

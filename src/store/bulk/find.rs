@@ -71,8 +71,7 @@ pub(super) async fn lock(tx: &mut Tx, ids: &BTreeSet<i64>) -> Result<(), StoreEr
 
 /// Lets a transaction take as long as its input takes to come.
 pub(super) async fn without_limits(tx: &mut Tx) -> Result<(), StoreError> {
-    const LIMITS: &str =
-        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+    const LIMITS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
     let Either::Postgres(lent) = tx.lent() else { return Ok(()) };
     sqlx::raw_sql(LIMITS).execute(&mut **lent).await?;
     Ok(())

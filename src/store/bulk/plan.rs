@@ -178,7 +178,9 @@ impl Plan {
                 match self.by_external_id.get(text).map_or(&[][..], Vec::as_slice) {
                     [] => Ok(None),
                     [one] => Ok(Some(*one)),
-                    several => wrong(&format!("belongs to {} users, so it does not tell which", several.len())),
+                    several => {
+                        wrong(&format!("belongs to {} users, so it does not tell which", several.len()))
+                    }
                 }
             }
             _ => wrong("is no key"),
@@ -192,9 +194,9 @@ impl Plan {
 
     /// Users in the database that the batch changes.
     pub(super) fn changed(&self) -> impl Iterator<Item = &Person> {
-        self.people
-            .iter()
-            .filter(|person| person.stored.as_ref().is_some_and(|stored| stored.version != person.now.version))
+        self.people.iter().filter(|person| {
+            person.stored.as_ref().is_some_and(|stored| stored.version != person.now.version)
+        })
     }
 
     /// Users who are new.

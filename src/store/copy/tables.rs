@@ -64,7 +64,13 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "idempotency_keys",
-        columns: &[("caller", Text), ("key", Text), ("fingerprint", Text), ("results", Text), ("created_at", Int)],
+        columns: &[
+            ("caller", Text),
+            ("key", Text),
+            ("fingerprint", Text),
+            ("results", Text),
+            ("created_at", Int),
+        ],
         sequence: None,
     },
 ];

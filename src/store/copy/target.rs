@@ -4,8 +4,8 @@ use sqlx::postgres::{PgConnection, PgCopyIn};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
 
-use super::tables::{Cell, TABLES, Table, write_line};
 use super::CopyError;
+use super::tables::{Cell, TABLES, Table, write_line};
 use crate::store::{Either, StoreError, Tx, on};
 
 /// Bytes that are sent at once.
@@ -26,8 +26,7 @@ pub(super) async fn prepare(tx: &mut Tx) -> Result<(), CopyError> {
     }
     for table in TABLES.iter().filter(|table| table.name != EPOCHS) {
         let text = AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {})", table.name));
-        let any: bool =
-            on!(tx, connection => sqlx::query_scalar(text).fetch_one(connection).await)?;
+        let any: bool = on!(tx, connection => sqlx::query_scalar(text).fetch_one(connection).await)?;
         if any {
             return Err(CopyError::NotEmpty(table.name));
         }
@@ -132,8 +131,7 @@ async fn insert(
     table: &Table,
     rows: Vec<Vec<Cell>>,
 ) -> Result<(), StoreError> {
-    let mut query =
-        QueryBuilder::<Sqlite>::new(format!("INSERT INTO {} ({}) ", table.name, table.list()));
+    let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO {} ({}) ", table.name, table.list()));
     query.push_values(rows, |mut values, row| {
         for cell in row {
             match cell {

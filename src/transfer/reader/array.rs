@@ -5,11 +5,7 @@ use super::source::{ROW_BYTES_MAX, Source, TooLong};
 use super::{ReadError, ReaderOptions, Record, Take, object};
 use crate::model::user::FieldError;
 
-pub(super) fn read(
-    source: &mut Source,
-    options: &ReaderOptions,
-    take: Take<'_>,
-) -> Result<(), ReadError> {
+pub(super) fn read(source: &mut Source, options: &ReaderOptions, take: Take<'_>) -> Result<(), ReadError> {
     let mut splitter = Splitter::default();
     let mut line = 1;
     while let Some(chunk) = source.chunk()? {
@@ -96,7 +92,9 @@ impl Splitter {
             (State::First | State::Between, b']') => State::After,
             (State::Between, b',') => State::Next,
             (State::Between, _) => return Err(wrong(line, "a comma or ] is missing here")),
-            (State::First | State::Next, b',' | b']') => return Err(wrong(line, "an element is missing here")),
+            (State::First | State::Next, b',' | b']') => {
+                return Err(wrong(line, "an element is missing here"));
+            }
             (State::After, _) => return Err(wrong(line, "something follows the array")),
             _ => {
                 self.line = line;

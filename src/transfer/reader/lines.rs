@@ -4,11 +4,7 @@ use super::source::{Source, next_line};
 use super::{ReadError, ReaderOptions, Record, Take, object};
 use crate::model::user::FieldError;
 
-pub(super) fn read(
-    source: &mut Source,
-    options: &ReaderOptions,
-    take: Take<'_>,
-) -> Result<(), ReadError> {
+pub(super) fn read(source: &mut Source, options: &ReaderOptions, take: Take<'_>) -> Result<(), ReadError> {
     let gauge = source.gauge();
     let mut bytes = Vec::new();
     loop {

@@ -15,11 +15,7 @@ struct Column {
     field: Option<Field>,
 }
 
-pub(super) fn read(
-    source: Source,
-    options: &ReaderOptions,
-    take: Take<'_>,
-) -> Result<(), ReadError> {
+pub(super) fn read(source: Source, options: &ReaderOptions, take: Take<'_>) -> Result<(), ReadError> {
     let delimiter = delimiter(source.start());
     // The reader counts the line feed after a carriage return with the next row.
     let first = source.start().split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -33,7 +29,9 @@ pub(super) fn read(
         .from_reader(source);
     let mut record = csv::ByteRecord::new();
     if !next(&mut reader, &mut record, &gauge)? {
-        return Err(ReadError::Header("the input is empty; CSV begins with a line of column names".to_owned()));
+        return Err(ReadError::Header(
+            "the input is empty; CSV begins with a line of column names".to_owned(),
+        ));
     }
     let columns = columns(&record, options)?;
     while next(&mut reader, &mut record, &gauge)? {

@@ -43,7 +43,8 @@ fn csv_as_spreadsheets_write_it() {
     ];
     let comma = "name,email,active\nAda,a@example.com,TRUE\n\"two\nlines\",,\n'=1+1,,0\n";
     assert_eq!(plain(comma).unwrap(), expected);
-    let excel = format!("\u{feff}{}", comma.replace(',', ";").replace("e\nA", "e\r\nA").replace("E\n", "E\r\n"));
+    let excel =
+        format!("\u{feff}{}", comma.replace(',', ";").replace("e\nA", "e\r\nA").replace("E\n", "E\r\n"));
     assert_eq!(plain(&excel).unwrap()[0].1, expected[0].1);
     assert_eq!(plain(&comma.replace(',', "\t")).unwrap(), expected);
     let crlf = "name\r\nAda\r\n\"a\r\nb\"\r\nBob";
@@ -62,7 +63,9 @@ fn columns_are_mapped_or_refused() {
     let pairs = [("Login", "name"), ("Title", "profile.job.title"), ("Shoe", "")];
     let read = rows(text.as_bytes(), &map(&pairs)).unwrap();
     assert_eq!(read, [(2, json!({ "name": "ada", "profile.job.title": "Dr." }))]);
-    assert!(rows(text.as_bytes(), &map(&[("Login", "nick")])).unwrap_err().contains("nick is not an attribute"));
+    assert!(
+        rows(text.as_bytes(), &map(&[("Login", "nick")])).unwrap_err().contains("nick is not an attribute")
+    );
     assert!(rows(text.as_bytes(), &map(&[("x", "name")])).unwrap_err().contains("\"Login\""));
     assert!(plain("email\na\n").unwrap_err().contains("no column means name"));
     assert!(plain("name,name\na,b\n").unwrap_err().contains("both mean name"));
@@ -85,8 +88,7 @@ fn wrong_encodings_are_named_with_their_place() {
     let read = |bytes: &[u8]| rows(bytes, &ReaderOptions::default());
     let latin = read(b"name\nJos\xe9\n").unwrap();
     assert!(latin[0].1.as_str().unwrap().contains("byte 0xE9 at character 4"), "{latin:?}");
-    let utf16: Vec<u8> =
-        "\u{feff}name\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> = "\u{feff}name\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert!(read(&utf16).unwrap_err().contains("UTF-16"));
 }
 
@@ -125,7 +127,8 @@ fn nothing_is_too_large_to_be_refused() {
 
 fn awkward() -> impl Strategy<Value = String> {
     let any = proptest::char::any().prop_filter("no control characters in names", |c| !c.is_control());
-    let special = proptest::sample::select(vec!['"', ',', ';', '\'', '=', '+', '-', '@', ' ', 'é', '\u{feff}']);
+    let special =
+        proptest::sample::select(vec!['"', ',', ';', '\'', '=', '+', '-', '@', ' ', 'é', '\u{feff}']);
     proptest::collection::vec(prop_oneof![any, special], 1..20).prop_map(|list| list.into_iter().collect())
 }
 

@@ -1,0 +1,248 @@
+//! `POST /users/import`: many users in one request, whose body is read while it comes and whose answer tells what
+//! became of it, line by line.
+
+use std::io::{self, Cursor, Read};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::IntoResponse as _;
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tracing::Instrument as _;
+
+use super::body;
+use super::format::{Format, negotiate};
+use super::query::Query;
+use crate::app::App;
+use crate::error::{ApiError, ApiResult, Kind};
+use crate::model::import::{KeyBy, Outcome};
+use crate::store::StoreError;
+use crate::transfer::import::{self, End, Event, ImportError, ImportOptions, Mode, Totals};
+use crate::transfer::reader::{ReadError, ReaderOptions};
+
+/// Most refused rows that one answer lists; the others are only counted.
+pub const LISTED_MAX: u64 = 1000;
+/// Most changes that the answer to a dry run shows.
+const SAMPLE: u64 = 20;
+/// Time between two lines that tell how far it is.
+const PROGRESS: Duration = Duration::from_secs(5);
+/// Most bytes that are read and thrown away after an import ended early, so that the client gets to its answer.
+const DISCARDED_MAX: usize = 64 << 20;
+
+/// `POST /users/import`
+pub async fn import(State(app): State<App>, uri: Uri, headers: HeaderMap, body: Body) -> ApiResult {
+    negotiate(&headers, &[Format::Ndjson])?;
+    let options = options(&Query::of(&uri), &headers)?;
+    if app.store.is_read_only() {
+        return Err(StoreError::ReadOnly("this server takes no writes now".to_owned()).into());
+    }
+    let input: Box<dyn Read + Send> = if options.mode == Mode::Batches {
+        Box::new(follow(body, app.limits.timeout))
+    } else {
+        // It holds locks to its end, so it must not wait for a client.
+        let types = Format::ALL.map(Format::essence);
+        Box::new(Cursor::new(body::read(&app, &headers, body, &types).await?))
+    };
+    let patience = app.limits.timeout / 2;
+    let (report, mut lines) = Report::new();
+    let work = tokio::spawn(run(app, input, options, report).in_current_span());
+    // What is wrong at once still has a status.
+    let first = tokio::time::timeout(patience, lines.recv()).await;
+    if let Ok(None) = first {
+        let failed =
+            work.await.map_err(|_| StoreError::Internal("an import ended unexpectedly".to_owned()))?;
+        return Err(failed.unwrap_or_else(|| ApiError::new(Kind::Internal, "the import told nothing")));
+    }
+    let mut first = first.ok().flatten();
+    let stream = futures_util::stream::poll_fn(move |context| match first.take() {
+        Some(line) => std::task::Poll::Ready(Some(Ok::<_, io::Error>(line))),
+        None => lines.poll_recv(context).map(|line| line.map(Ok)),
+    });
+    let kind = [(header::CONTENT_TYPE, Format::Ndjson.content_type()), (header::CACHE_CONTROL, "no-store")];
+    Ok((kind, Body::from_stream(stream)).into_response())
+}
+
+fn options(query: &Query, headers: &HeaderMap) -> ApiResult<ImportOptions> {
+    let wrong = |name, detail| ApiError::parameter(Kind::Invalid, name, detail);
+    let flag = |name| match query.get(name) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(wrong(name, "must be true or false")),
+    };
+    let mode = match (flag("dry_run")?, flag("strict")?) {
+        (true, true) => return Err(wrong("strict", "does not go with dry_run")),
+        (true, false) => Mode::DryRun,
+        (false, true) => Mode::Strict,
+        (false, false) => Mode::Batches,
+    };
+    let key = match query.get("key") {
+        None => KeyBy::default(),
+        Some(text) => {
+            KeyBy::parse(text).ok_or_else(|| wrong("key", "must be name, email, external_id or id"))?
+        }
+    };
+    let mut map = Vec::new();
+    for pair in query.get("map").into_iter().flat_map(|text| text.split(',')) {
+        let pair = pair.rsplit_once('=').ok_or_else(|| wrong("map", "must be COLUMN=ATTRIBUTE,…"))?;
+        map.push((pair.0.to_owned(), pair.1.to_owned()));
+    }
+    let types = Format::ALL.map(Format::essence);
+    let essence = body::media_type(headers, &types)?;
+    let format = Format::ALL.into_iter().find(|format| format.essence() == essence);
+    Ok(ImportOptions { mode, reader: ReaderOptions { format, map, key, keep_text: false } })
+}
+
+/// The lines of an answer. They wait in memory when the client does not read, which many do only once they have sent
+/// everything; so only a bounded number of them is made.
+struct Report {
+    lines: Option<mpsc::UnboundedSender<Bytes>>,
+    listed: u64,
+    shown: u64,
+    last: Instant,
+}
+
+impl Report {
+    fn new() -> (Self, mpsc::UnboundedReceiver<Bytes>) {
+        let (lines, receiver) = mpsc::unbounded_channel();
+        (Self { lines: Some(lines), listed: 0, shown: 0, last: Instant::now() }, receiver)
+    }
+
+    fn tell(&self, kind: &str, mut value: Value) {
+        value["type"] = kind.into();
+        if let Some(lines) = &self.lines {
+            // Without a reader the import goes on: what it does is not undone by looking away.
+            let _ = lines.send(Bytes::from(format!("{value}\n")));
+        }
+    }
+
+    fn hear(&mut self, event: &Event<'_>, mode: Mode) {
+        match event {
+            Event::Refused(refusal) => {
+                self.listed += 1;
+                if self.listed <= LISTED_MAX && mode != Mode::Strict {
+                    self.tell("refused", refusal.to_json());
+                }
+            }
+            Event::Taken(line, Outcome::Updated { id, change })
+                if mode == Mode::DryRun && self.shown < SAMPLE =>
+            {
+                self.shown += 1;
+                let change: Value = serde_json::from_str(change).unwrap_or_default();
+                self.tell("change", json!({ "line": line, "id": id, "change": change }));
+            }
+            Event::Taken(..) => {}
+            Event::Progress(totals) => {
+                if self.last.elapsed() >= PROGRESS {
+                    self.last = Instant::now();
+                    self.tell("progress", totals.to_json());
+                }
+            }
+        }
+    }
+}
+
+/// Imports, and tells of it. An error that comes before anything was told is given back instead.
+async fn run(
+    app: App,
+    input: Box<dyn Read + Send>,
+    options: ImportOptions,
+    mut report: Report,
+) -> Option<ApiError> {
+    let mode = options.mode;
+    let shutdown = app.shutdown.clone();
+    let author = || app.author();
+    let stop = Box::pin(async move { shutdown.begun().await });
+    let mut observe = |event: Event<'_>| report.hear(&event, mode);
+    let (totals, outcome) = import::run(&app.store, &author, input, &options, stop, &mut observe).await;
+    let told = report.listed > 0 || totals.commits > 0;
+    match outcome {
+        Ok(End::Complete) => report.tell("end", ended(&totals, true, None)),
+        Ok(End::Stopped) => {
+            let detail = "the server is ending; send the same import again";
+            report.tell("end", ended(&totals, false, Some(ApiError::new(Kind::Unavailable, detail).body())));
+        }
+        Err(error) => {
+            let error = problem(error);
+            if !told || mode != Mode::Batches {
+                report.lines = None;
+                return Some(error);
+            }
+            report.tell("end", ended(&totals, false, Some(error.body())));
+        }
+    }
+    None
+}
+
+fn ended(totals: &Totals, complete: bool, problem: Option<Value>) -> Value {
+    let mut value = totals.to_json();
+    value["complete"] = complete.into();
+    if let Some(problem) = problem {
+        value["problem"] = problem;
+    }
+    value
+}
+
+fn problem(error: ImportError) -> ApiError {
+    match error {
+        ImportError::Read(ReadError::Io(error)) => {
+            ApiError::new(Kind::Malformed, format!("the body ended early: {error}"))
+        }
+        ImportError::Read(error) => ApiError::new(Kind::Malformed, error.to_string()),
+        ImportError::Refused(refusal) => {
+            ApiError::new(Kind::Invalid, format!("{refusal}; nothing was changed"))
+        }
+        ImportError::Store(error) => error.into(),
+    }
+}
+
+/// A body for a thread to read. `patience` is how long the client may send nothing.
+fn follow(mut body: Body, patience: Duration) -> impl Read + Send {
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(2);
+    let work = async move {
+        let mut discarded = 0;
+        while discarded < DISCARDED_MAX {
+            let piece = match tokio::time::timeout(patience, body.frame()).await {
+                Ok(None) => return,
+                Ok(Some(Ok(frame))) => frame.into_data().map_err(|_| ()),
+                Ok(Some(Err(_))) => {
+                    let _ = sender.send(Err(io::Error::other("the client went away"))).await;
+                    return;
+                }
+                Err(_) => {
+                    let _ = sender.send(Err(io::Error::other("nothing came for too long"))).await;
+                    return;
+                }
+            };
+            let Ok(bytes) = piece else { continue };
+            let length = bytes.len();
+            if sender.send(Ok(bytes)).await.is_err() {
+                discarded += length;
+            }
+        }
+    };
+    tokio::spawn(work);
+    Followed { receiver, piece: Bytes::new() }
+}
+
+struct Followed {
+    receiver: mpsc::Receiver<io::Result<Bytes>>,
+    piece: Bytes,
+}
+
+impl Read for Followed {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.receiver.blocking_recv() {
+                None => return Ok(0),
+                Some(piece) => self.piece = piece?,
+            }
+        }
+        let count = out.len().min(self.piece.len());
+        out[..count].copy_from_slice(&self.piece.split_to(count));
+        Ok(count)
+    }
+}

@@ -1,0 +1,125 @@
+//! `POST /users/import`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::{Body, Method};
+use serde_json::{Value, json};
+
+use super::numbered;
+use crate::support::{Server, assert_problem, both, eventually};
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+async fn send(server: &Server, query: &str, kind: &str, body: impl Into<Body>) -> reqwest::Response {
+    let request = server.request(Method::POST, &format!("/users/import{query}"));
+    request.header("content-type", kind).body(body).send().await.unwrap()
+}
+
+/// The lines of an answer that went well.
+async fn report(response: reqwest::Response) -> Vec<Value> {
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+    lines(&response.text().await.unwrap())
+}
+
+both! {
+    async fn rows_come_in_and_are_told(engine) {
+        let server = Server::start(engine).await;
+        let text = "Login,Mail\nada,a@example.com\nbob,A@example.com\ncy,c@example.com\n";
+        let told = report(send(&server, "?map=Login%3Dname,Mail%3Demail", "text/csv; charset=utf-8", text).await).await;
+        assert_eq!(told[0]["errors"], json!([{ "pointer": "/email", "detail": "is taken by another user" }]));
+        assert_eq!((&told[0]["type"], &told[0]["line"]), (&json!("refused"), &json!(3)));
+        let end = json!({ "rows": 3, "created": 2, "updated": 0, "unchanged": 0, "refused": 1, "commits": 1,
+            "complete": true, "type": "end" });
+        assert_eq!(told[1..], [end]);
+        let array = r#"[{"name":"ADA","active":false},{"name":"dan"}]"#;
+        let told = report(send(&server, "?dry_run=true", "application/json", array).await).await;
+        assert_eq!((&told[0]["type"], &told[0]["change"]["after"]["active"]), (&json!("change"), &json!(false)));
+        assert_eq!((&told[1]["created"], &told[1]["commits"]), (&json!(1), &json!(0)));
+        let many: Vec<String> = (0..2500).map(|number| format!("{{\"name\":\"n{number}\"}}\n{{}}")).collect();
+        let told = report(send(&server, "", "application/x-ndjson", many.join("\n")).await).await;
+        assert_eq!(told.len(), 1001, "refused rows are listed up to a number");
+        assert_eq!((&told[1000]["created"], &told[1000]["refused"]), (&json!(2500), &json!(2500)));
+        server.stop().await;
+    }
+
+    async fn what_is_wrong_at_once_has_a_status(engine) {
+        let server = Server::start(engine).await;
+        for (query, kind, text, status, slug) in [
+            ("", "text/plain", "name\nx\n", 415, "unsupported-media-type"),
+            ("?key=shoe", "text/csv", "name\nx\n", 422, "invalid"),
+            ("?strict=1", "text/csv", "name\nx\n", 422, "invalid"),
+            ("?strict=true&dry_run=true", "text/csv", "name\nx\n", 422, "invalid"),
+            ("?map=x", "text/csv", "name\nx\n", 422, "invalid"),
+            ("?shoe=1", "text/csv", "name\nx\n", 422, "invalid"),
+            ("", "text/csv", "shoe\nx\n", 400, "malformed"),
+            ("", "text/csv", "", 400, "malformed"),
+            ("", "application/json", "{}", 400, "malformed"),
+            ("?strict=true", "text/csv", "name,active\nada,true\nbob,what\n", 422, "invalid"),
+        ] {
+            let problem = assert_problem(send(&server, query, kind, text).await, status, slug).await;
+            assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+        }
+        let large = vec![b'\n'; 2 << 20];
+        assert_problem(send(&server, "?strict=true", "text/csv", large).await, 413, "too-large").await;
+        assert_eq!(server.get("/users").await.text().await.unwrap(), "[]");
+        server.stop().await;
+    }
+
+    async fn it_is_read_while_it_comes(engine) {
+        let server = Server::start(engine).await;
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+        let mut receiver = receiver;
+        let body = Body::wrap_stream(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)));
+        let answer = tokio::spawn(
+            server.request(Method::POST, "/users/import").header("content-type", "text/csv").body(body).send(),
+        );
+        sender.send(Ok(Bytes::from(numbered(2500, "x")))).await.unwrap();
+        let count = async || {
+            let response = server.get("/users?limit=1&count=exact").await;
+            response.headers()["roster-total-count"].to_str().unwrap().parse::<u64>().unwrap()
+        };
+        eventually(Duration::from_secs(20), "two batches are there", async || count().await >= 2000).await;
+        // The client goes away: what was committed stays, and there is nothing else.
+        answer.abort();
+        drop(sender);
+        let _ = answer.await;
+        eventually(Duration::from_secs(20), "a whole number of rows", async || count().await <= 2500).await;
+        let told = report(send(&server, "", "text/csv", numbered(2500, "x")).await).await;
+        assert_eq!((&told[0]["rows"], &told[0]["complete"]), (&json!(2500), &json!(true)));
+        assert_eq!(count().await, 2500);
+        server.stop().await;
+    }
+
+    async fn a_server_that_ends_says_so(engine) {
+        let mut server = Server::start(engine).await;
+        let (sender, mut receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+        let body = Body::wrap_stream(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)));
+        let request = server.request(Method::POST, "/users/import").header("content-type", "text/csv").body(body);
+        let answer = tokio::spawn(async move { request.send().await.unwrap().text().await });
+        sender.send(Ok(Bytes::from(numbered(1500, "x")))).await.unwrap();
+        let response = async || server.get("/users?limit=1&count=exact").await.headers()["roster-total-count"].clone();
+        eventually(Duration::from_secs(20), "a batch is there", async || response().await != "0").await;
+        let service = server.service.take().unwrap();
+        service.stop();
+        let told = tokio::time::timeout(Duration::from_secs(10), answer).await.unwrap().unwrap().unwrap();
+        let told = lines(&told);
+        let end = told.last().unwrap();
+        assert_eq!((&end["type"], &end["complete"], &end["rows"]), (&json!("end"), &json!(false), &json!(1000)));
+        drop(sender);
+        service.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_refuses_it() {
+    let database =
+        std::sync::Arc::new(crate::support::Database::create(crate::support::Engine::Sqlite).await);
+    database.store().await.close().await;
+    let server = Server::on(database, &["--read-only=true"], roster::clock::Clock::System).await;
+    assert_problem(send(&server, "", "text/csv", "name\nx\n").await, 503, "read-only").await;
+    server.stop().await;
+}
