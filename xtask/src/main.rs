@@ -3,6 +3,7 @@
 //! It has no dependencies and never links the program itself: what it checks, it runs.
 
 mod apt;
+mod bench;
 mod deny;
 mod fuzz;
 mod measure;
@@ -34,6 +35,9 @@ Commands:
                                   seconds each (600); needs a nightly compiler
   release [--check]               Build the static program for x86_64-unknown-linux-gnu; --check builds it twice
                                   from nothing and compares the bytes
+  bench transfer [--users N] [--rounds N] [--save]
+                                  Measure import and export of N users (1000000) beside PostgreSQL's own bulk commands;
+                                  --save writes the table to bench/RESULTS.md
   measure [--users N]             Print start time, idle memory, and the memory and rate of streaming N users
                                   (1000000), on SQLite and PostgreSQL
   help                            Print this
@@ -66,6 +70,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "deny" => deny::run(&workspace, flag(rest, "--require-advisories")?),
         "fuzz" => fuzz::run(&workspace, rest),
         "release" => release::run(&workspace, flag(rest, "--check")?),
+        "bench" => bench::run(&workspace, rest),
         "measure" => measure::run(&workspace, rest),
         "help" | "--help" | "-h" => {
             say(HELP.trim_end());

@@ -12,8 +12,9 @@ use tokio::io::AsyncWriteExt as _;
 use super::{Place, journal, numbered};
 use crate::commands::{call, end};
 use crate::follower::Follower;
+use crate::postgres_server::PostgresServer;
 use crate::random::{generator, seed};
-use crate::support::{Server, both, program, signal};
+use crate::support::{Server, both, eventually, program, signal};
 
 /// Users without what differs between two imports of the same file: ids and times.
 fn comparable(lines: &[String]) -> Vec<Value> {
@@ -144,7 +145,7 @@ both! {
         // The input stays open: the program waits for more.
         input.write_all(numbered(3000, "x").as_bytes()).await.unwrap();
         let store = place.database.store().await;
-        crate::support::eventually(Duration::from_secs(20), "two batches", async || {
+        eventually(Duration::from_secs(20), "two batches", async || {
             let all = roster::model::listing::Listing::default();
             store.count(&all).await.unwrap() >= 2000
         })
@@ -213,4 +214,39 @@ both! {
         command.env("ROSTER_DATABASE_URL", &empty.url);
         end(command).await.assert_refused("migrate");
     }
+}
+
+/// A batch that was committed stays and is counted; the rest is for the next time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_goes_away_is_told() {
+    let server = PostgresServer::new();
+    let url = server.url("postgres");
+    assert_eq!(call(&["migrate", "--database-url", &url], &[]).await.code, 0);
+    let mut command = program(&["import", "-"]);
+    command.env("ROSTER_DATABASE_URL", &url).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let text = numbered(2500, "x");
+    input.write_all(text.as_bytes()).await.unwrap();
+    let users = async || {
+        let ended = call(&["export", "-q"], &[("ROSTER_DATABASE_URL", &url)]).await;
+        ended.stdout.lines().count().saturating_sub(1)
+    };
+    eventually(Duration::from_secs(20), "two batches", async || users().await == 2000).await;
+    server.kill();
+    drop(input);
+    let output =
+        tokio::time::timeout(Duration::from_secs(30), child.wait_with_output()).await.unwrap().unwrap();
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(2), "{stdout}{stderr}");
+    assert!(stdout.starts_with("rows: 2000, created: 2000, "), "{stdout}");
+    assert!(stderr.lines().count() == 1 && stderr.starts_with("error: database"), "{stderr}");
+    server.start();
+    assert_eq!(users().await, 2000);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("people.csv");
+    std::fs::write(&file, text).unwrap();
+    let again = call(&["import", file.to_str().unwrap(), "-q"], &[("ROSTER_DATABASE_URL", &url)]).await;
+    assert!(again.stdout.starts_with("rows: 2500, created: 500, updated: 0, unchanged: 2000"), "{again:?}");
 }
