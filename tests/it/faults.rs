@@ -52,6 +52,9 @@ impl Scene {
         drop(program.drain_log());
         let seen = Arc::new(Seen::default());
         let client = client();
+        // The one that is read.
+        let first = client.post(format!("{}/users", program.url)).json(&json!({ "name": "one" }));
+        assert_eq!(first.send().await.unwrap().status(), 201);
         let load = vec![
             tokio::spawn(alive(seen.clone(), program.ops.clone())),
             tokio::spawn(write(seen.clone(), program.url.clone())),

@@ -50,13 +50,15 @@ async fn relay(mut near: TcpStream, address: String, mut silent: watch::Receiver
     silent.mark_unchanged();
     let mut far = TcpStream::connect(address).await.unwrap();
     tokio::select! {
-        _ = copy_bidirectional(&mut near, &mut far) => {}
+        // First, so that nothing passes once it is to be silent.
+        biased;
         changed = silent.changed() => {
             if changed.is_ok() {
                 // Both sockets stay open.
                 std::future::pending::<()>().await;
             }
         }
+        _ = copy_bidirectional(&mut near, &mut far) => {}
     }
 }
 
