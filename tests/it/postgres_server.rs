@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
@@ -198,9 +199,17 @@ fn account(directory: &Path) -> Option<(u32, u32)> {
     Some((uid, gid))
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on. It lies below those that the system gives to outgoing connections, one of which
+/// could else have it by the time that a server is started again.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() * 131;
+    let ports = std::iter::repeat_with(|| {
+        let number = (first + TRIED.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        20_000 + u16::try_from(number).unwrap()
+    });
+    let mut free = ports.take(12_000).filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    free.next().expect("a free port")
 }
 
 fn run(mut command: Command) {
