@@ -6,7 +6,6 @@ mod apt;
 mod bench;
 mod deny;
 mod fuzz;
-mod measure;
 mod openapi;
 mod postgres;
 mod python;
@@ -35,11 +34,11 @@ Commands:
                                   seconds each (600); needs a nightly compiler
   release [--check]               Build the static program for x86_64-unknown-linux-gnu; --check builds it twice
                                   from nothing and compares the bytes
-  bench transfer [--users N] [--rounds N] [--save]
-                                  Measure import and export of N users (1000000) beside PostgreSQL's own bulk commands;
-                                  --save writes the table to bench/RESULTS.md
-  measure [--users N]             Print start time, idle memory, and the memory and rate of streaming N users
-                                  (1000000), on SQLite and PostgreSQL
+  bench NAME [--users N] [--rounds N] [--seconds N] [--save]
+                                  Measure in the release build, in turns with its peers; --save writes the table to
+                                  bench/RESULTS.md. users: reads and creates, beside the v1 Flask app and pgbench;
+                                  transfer: import and export beside PostgreSQL's own bulk commands; start: start
+                                  time, memory, size; growth: every indexed read from 1,000 users to N (1000000)
   help                            Print this
 
 Environment:
@@ -71,7 +70,6 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "fuzz" => fuzz::run(&workspace, rest),
         "release" => release::run(&workspace, flag(rest, "--check")?),
         "bench" => bench::run(&workspace, rest),
-        "measure" => measure::run(&workspace, rest),
         "help" | "--help" | "-h" => {
             say(HELP.trim_end());
             Ok(())

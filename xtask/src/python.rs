@@ -1,4 +1,4 @@
-//! The Python tools of the tests (schemathesis, and Flask for the v1 app), in an environment of their own.
+//! The Python tools of the tests and the benchmarks (schemathesis, Flask, gunicorn), in environments of their own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,27 +6,40 @@ use std::process::Command;
 use crate::apt;
 use crate::shell::{self, Failure, Workspace, say, succeeds};
 
-/// Whether an environment has its packages, without the second that importing them takes.
-const PROBE: &str = "import importlib.util, sys; sys.exit(not importlib.util.find_spec('schemathesis'))";
+/// An environment: the file that names its packages, where it lives below `target`, and a module that it has.
+pub(crate) struct Tools {
+    requirements: &'static str,
+    directory: &'static str,
+    module: &'static str,
+}
 
-/// Makes `target/python` from `tests/requirements.txt`, or keeps it when both are as they were.
-/// Returns its interpreter.
+/// What the tests need.
+pub(crate) const TESTS: Tools =
+    Tools { requirements: "tests/requirements.txt", directory: "python", module: "schemathesis" };
+/// The peer of the benchmarks.
+pub(crate) const BENCH: Tools =
+    Tools { requirements: "bench/requirements.txt", directory: "bench-python", module: "gunicorn" };
+
+/// Makes an environment, or keeps it when it is as its requirements say. Returns its interpreter.
 ///
 /// # Errors
 /// Python 3 or its `venv` module is missing and cannot be installed, or pip cannot get a package.
-pub(crate) fn environment(workspace: &Workspace) -> Result<PathBuf, Failure> {
-    let requirements = workspace.root.join("tests/requirements.txt");
+pub(crate) fn environment(workspace: &Workspace, tools: &Tools) -> Result<PathBuf, Failure> {
+    // Found, not imported: importing takes a second.
+    let probe =
+        format!("import importlib.util, sys; sys.exit(not importlib.util.find_spec('{}'))", tools.module);
+    let requirements = workspace.root.join(tools.requirements);
     let wanted = read(&requirements)?;
-    let directory = workspace.target.join("python");
+    let directory = workspace.target.join(tools.directory);
     let python = directory.join("bin/python");
     let stamp = directory.join("requirements.txt");
     // The interpreter is tried too: it points at a system Python that may have been replaced.
     if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted)
-        && succeeds(Command::new(&python).args(["-c", PROBE]))
+        && succeeds(Command::new(&python).args(["-c", &probe]))
     {
         return Ok(python);
     }
-    say("making target/python from tests/requirements.txt");
+    say(&format!("making target/{} from {}", tools.directory, tools.requirements));
     create(&directory)?;
     let options = ["install", "--quiet", "--no-input", "--disable-pip-version-check", "--prefer-binary"];
     shell::run(

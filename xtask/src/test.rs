@@ -47,7 +47,7 @@ fn parse(args: &[String]) -> Result<Options<'_>, Failure> {
 fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Result<(), Failure> {
     let external = std::env::var(POSTGRES_URL).ok().filter(|url| !url.is_empty());
     let programs = stages.run("tools", || programs(external.is_some()))?;
-    let python = stages.run("python", || python::environment(workspace))?;
+    let python = stages.run("python", || python::environment(workspace, &python::TESTS))?;
     if !options.fast {
         stages.run("format", || shell::run(&mut workspace.cargo(&["fmt", "--all", "--check"])))?;
         stages.run("lints", || {

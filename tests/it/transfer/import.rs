@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::{Place, journal, numbered};
 use crate::commands::{call, end};
 use crate::follower::Follower;
-use crate::postgres_server::PostgresServer;
+use crate::postgres_server::{PostgresServer, Stop};
 use crate::random::{generator, seed};
 use crate::support::{Server, both, eventually, program, signal};
 
@@ -233,7 +233,7 @@ async fn a_database_that_goes_away_is_told() {
         ended.stdout.lines().count().saturating_sub(1)
     };
     eventually(Duration::from_secs(20), "two batches", async || users().await == 2000).await;
-    server.kill();
+    server.stop(Stop::Immediate);
     drop(input);
     let output =
         tokio::time::timeout(Duration::from_secs(30), child.wait_with_output()).await.unwrap().unwrap();

@@ -2,43 +2,82 @@
 
 use std::fmt::Write as _;
 
-use super::process::Run;
 use crate::shell::{self, Failure, Workspace, say};
 
-/// The runs of one contender, one of each round.
+/// The samples of one contender, one of each round.
 pub(super) struct Contender {
     pub(super) name: String,
-    /// The index of the contender that it is compared with; its own for those that others are compared with.
-    pub(super) peer: usize,
-    pub(super) runs: Vec<Run>,
+    /// The indexes of the contenders that it is compared with.
+    pub(super) peers: Vec<usize>,
+    pub(super) samples: Vec<Sample>,
 }
 
-/// A table: medians over the rounds, and the median of the ratios within each round with its range.
-pub(super) fn table(title: &str, contenders: &[Contender]) -> String {
-    let mut text = format!("| {title} | seconds | ratio to its peer | peak memory |\n|---|---|---|---|\n");
+impl Contender {
+    pub(super) fn new(name: impl Into<String>, peers: &[usize]) -> Self {
+        Self { name: name.into(), peers: peers.to_vec(), samples: Vec::new() }
+    }
+}
+
+/// What one round measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    /// What ratios are made of.
+    pub(super) value: f64,
+    /// What is shown beside it.
+    pub(super) aside: u64,
+}
+
+/// What stands beside the values: its title, and how the worst of the rounds is shown.
+pub(super) struct Aside {
+    title: &'static str,
+    unit: &'static str,
+    divisor: f64,
+}
+
+pub(super) const PEAK_MEMORY: Aside = Aside { title: "peak memory", unit: "MB", divisor: 1e6 };
+pub(super) const P99: Aside = Aside { title: "worst p99", unit: "ms", divisor: 1e3 };
+
+/// A table: medians over the rounds, and the medians of the ratios within each round with their range.
+#[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
+pub(super) fn table(title: &str, value: &str, aside: &Aside, contenders: &[Contender]) -> String {
+    let mut text = format!("| {title} | {value} | ratio | {} |\n|---|---|---|---|\n", aside.title);
     for contender in contenders {
-        let seconds = median(contender.runs.iter().map(|run| run.seconds).collect());
-        let peak = contender.runs.iter().map(|run| run.peak).max().unwrap_or(0) / 1_000_000;
-        let peer = &contenders[contender.peer];
-        let ratio = if std::ptr::eq(peer, contender) {
-            "1".to_owned()
-        } else {
-            let ratios: Vec<f64> = contender
-                .runs
-                .iter()
-                .zip(&peer.runs)
-                .map(|(own, other)| own.seconds / other.seconds)
-                .collect();
-            let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-            let high = ratios.iter().copied().fold(0.0, f64::max);
-            format!("{:.2} ({low:.2} to {high:.2}) of {}", median(ratios), peer.name)
-        };
-        let _ = writeln!(text, "| {} | {seconds:.2} | {ratio} | {peak} MB |", contender.name);
+        let median = median(contender.samples.iter().map(|sample| sample.value).collect());
+        let worst =
+            contender.samples.iter().map(|sample| sample.aside).max().unwrap_or(0) as f64 / aside.divisor;
+        let ratios: Vec<String> =
+            contender.peers.iter().map(|peer| ratio(contender, &contenders[*peer])).collect();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} {} |",
+            contender.name,
+            short(median),
+            ratios.join("; "),
+            short(worst),
+            aside.unit
+        );
     }
     text
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+fn ratio(own: &Contender, peer: &Contender) -> String {
+    let pairs = own.samples.iter().zip(&peer.samples);
+    let ratios: Vec<f64> = pairs.map(|(own, other)| own.value / other.value).collect();
+    let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = ratios.iter().copied().fold(0.0, f64::max);
+    format!("**{:.2}** ({low:.2} to {high:.2}) of {}", median(ratios), peer.name)
+}
+
+/// Three digits or so: more would be noise.
+pub(super) fn short(value: f64) -> String {
+    match value.abs() {
+        small if small < 10.0 => format!("{value:.2}"),
+        middle if middle < 100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
@@ -54,7 +93,8 @@ pub(super) fn save(workspace: &Workspace, name: &str, table: &str) -> Result<(),
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     let section =
         format!("## {name}\n\n`cargo xtask bench {name} --save`\n\n{}\n\n{table}", machine(workspace));
-    std::fs::write(&path, replaced(&before, name, &section))
+    let made = std::fs::create_dir_all(workspace.root.join("bench"));
+    made.and_then(|()| std::fs::write(&path, replaced(&before, name, &section)))
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     say(&format!("written to {}", path.display()));
     Ok(())
@@ -96,17 +136,18 @@ fn machine(workspace: &Workspace) -> String {
 mod tests {
     use super::*;
 
-    fn contender(name: &str, peer: usize, seconds: &[f64]) -> Contender {
-        let runs = seconds.iter().map(|seconds| Run { seconds: *seconds, peak: 12_000_000 }).collect();
-        Contender { name: name.to_owned(), peer, runs }
+    fn contender(name: &str, peers: &[usize], seconds: &[f64]) -> Contender {
+        let samples = seconds.iter().map(|value| Sample { value: *value, aside: 12_000_000 }).collect();
+        Contender { samples, ..Contender::new(name, peers) }
     }
 
     #[test]
     fn ratios_are_taken_within_a_round() {
-        let text =
-            table("x", &[contender("floor", 0, &[1.0, 2.0, 4.0]), contender("ours", 0, &[3.0, 4.0, 8.0])]);
-        assert!(text.contains("| floor | 2.00 | 1 | 12 MB |"), "{text}");
-        assert!(text.contains("| ours | 4.00 | 2.00 (2.00 to 3.00) of floor | 12 MB |"), "{text}");
+        let contenders =
+            [contender("floor", &[], &[1.0, 2.0, 4.0]), contender("ours", &[0], &[3.0, 4.0, 8.0])];
+        let text = table("x", "seconds", &PEAK_MEMORY, &contenders);
+        assert!(text.contains("| floor | 2.00 |  | 12.0 MB |"), "{text}");
+        assert!(text.contains("| ours | 4.00 | **2.00** (2.00 to 3.00) of floor | 12.0 MB |"), "{text}");
     }
 
     #[test]

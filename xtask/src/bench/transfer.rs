@@ -6,9 +6,10 @@ use std::io::{BufRead, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::fill;
 use super::process::{Run, timed};
-use super::report::{self, Contender};
-use super::{Options, fresh_directory};
+use super::report::{self, Contender, Sample};
+use super::{Options, fresh_directory, release};
 use crate::postgres::{self, Server};
 use crate::shell::{self, Failure, Workspace, say};
 
@@ -29,7 +30,6 @@ const CONTENDERS: [(&str, usize); 8] = [
 
 struct Bench {
     program: PathBuf,
-    bin: PathBuf,
     server: Server,
     directory: PathBuf,
     input: PathBuf,
@@ -38,12 +38,11 @@ struct Bench {
 
 pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<String, Failure> {
     let bin = postgres::find_or_install()?;
-    shell::run(&mut workspace.cargo(&["build", "--release", "--locked", "--bin", "roster"]))?;
+    let program = release(workspace)?;
     let directory = fresh_directory(workspace)?;
     let bench = Bench {
-        program: workspace.target.join("release/roster"),
+        program,
         server: Server::start(workspace, &bin)?,
-        bin,
         input: directory.join("in.csv"),
         directory,
         users: options.users,
@@ -51,17 +50,20 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<String, Fa
     write_input(&bench.input, bench.users).map_err(|error| Failure::new(error.to_string()))?;
     let mut contenders: Vec<Contender> = CONTENDERS
         .iter()
-        .map(|(name, peer)| Contender { name: (*name).to_owned(), peer: *peer, runs: Vec::new() })
+        .enumerate()
+        .map(|(at, (name, peer))| {
+            Contender::new(*name, if *peer == at { &[] } else { std::slice::from_ref(peer) })
+        })
         .collect();
     for round in 0..options.rounds {
         say(&format!("round {} of {}", round + 1, options.rounds));
         for (contender, run) in contenders.iter_mut().zip(bench.round()?) {
-            contender.runs.push(run);
+            contender.samples.push(Sample { value: run.seconds, aside: run.peak });
         }
     }
-    let table = report::table(&format!("{} users", bench.users), &contenders);
+    let table =
+        report::table(&format!("{} users", bench.users), "seconds", &report::PEAK_MEMORY, &contenders);
     let _ = fs::remove_dir_all(&bench.directory);
-    say(&format!("\n{table}"));
     Ok(table)
 }
 
@@ -129,7 +131,7 @@ impl Bench {
     }
 
     fn command(&self, database: &str, statement: &str) -> Command {
-        let mut command = Command::new(self.bin.join("psql"));
+        let mut command = self.server.program("psql");
         command.args([
             "-X",
             "-q",
@@ -144,7 +146,7 @@ impl Bench {
     }
 
     fn psql(&self, database: &str, statement: &str) -> Result<(), Failure> {
-        shell::run(&mut self.command(database, statement))
+        fill::psql(&self.server, database, statement)
     }
 }
 
@@ -154,9 +156,7 @@ fn write_input(path: &Path, users: u64) -> std::io::Result<()> {
     out.write_all(b"name,email,active,external_id,profile\n")?;
     let mut line = String::new();
     for number in 1..=users {
-        // A permutation of 64-bit numbers (splitmix64 without its state).
-        let mixed =
-            number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = super::mixed(number);
         line.clear();
         let _ = writeln!(
             line,

@@ -55,6 +55,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Server {
     keeper: Child,
     port: u16,
+    bin: PathBuf,
     /// Held while the server runs: two servers in one directory would end each other.
     _lock: File,
 }
@@ -72,12 +73,17 @@ impl Server {
         let lock = lock(&workspace.target.join("test-postgres.lock"))?;
         let _ = std::fs::remove_file(&place.log);
         let (keeper, port) = place.start()?;
-        Ok(Self { keeper, port, _lock: lock })
+        Ok(Self { keeper, port, bin: bin.to_path_buf(), _lock: lock })
     }
 
     /// The URL of a database on this server, as its superuser.
     pub(crate) fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A client program of the same version.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        Command::new(self.bin.join(name))
     }
 }
 

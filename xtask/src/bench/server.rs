@@ -59,23 +59,20 @@ impl Server {
 
     /// The time from exec to the first 200 at a path.
     pub(super) fn first_ok(&self, address: &str, path: &str) -> Result<Duration, Failure> {
-        loop {
-            if client::status(address, path).is_ok_and(|status| status == 200) {
-                return Ok(self.started.elapsed());
-            }
-            if self.started.elapsed() > START_TIMEOUT {
-                return Err(Failure::new(format!("no 200 from {path} within {START_TIMEOUT:?}")));
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
+        client::first_ok(address, path, self.started)
     }
 
     /// A field of the kernel's account of the process's memory, in bytes.
     pub(super) fn memory(&self, field: &str) -> Result<u64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        memory_in(&status, field)
-            .ok_or_else(|| Failure::new(format!("no {field} in /proc: has the server ended?")))
+        memory_of(self.child.id(), field)
     }
+}
+
+/// A field of the kernel's account of a process's memory, in bytes.
+pub(super) fn memory_of(process: u32, field: &str) -> Result<u64, Failure> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    memory_in(&status, field)
+        .ok_or_else(|| Failure::new(format!("no {field} in /proc: has the server ended?")))
 }
 
 impl Drop for Server {
