@@ -1,5 +1,6 @@
 //! Pure data and its rules: no I/O, no clock, no randomness.
 
+pub mod actor;
 pub mod change;
 pub mod email;
 pub mod etag;
@@ -10,5 +11,6 @@ pub mod json;
 pub mod listing;
 pub mod place;
 pub mod position;
+pub mod role;
 pub mod user;
 mod user_input;
