@@ -1,9 +1,10 @@
 //! The commands, one function each. Logs and data go to stdout, words to people to stderr.
 
 mod databases;
+mod tokens;
 mod transfer;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::{
     self, Command, DatabaseUrl, DemoConfig, Environment, HealthConfig, MigrateConfig, ServeConfig,
 };
+use crate::model::secret::Secret;
 use crate::routes::READYZ;
 use crate::service::{self, Service};
 use crate::store::{OpenError, Store, StoreOptions, Target};
@@ -77,6 +79,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Export(config) => runtime()?.block_on(transfer::export(config)),
         Command::Copy(config) => runtime()?.block_on(databases::copy(config)),
         Command::Backup(config) => runtime()?.block_on(databases::backup(config)),
+        Command::Token(config) => runtime()?.block_on(tokens::run(config)),
         Command::Health(config) => runtime()?.block_on(health(config)),
         Command::Config { settings, json } => {
             print(&if json { config::settings_json(&settings) } else { config::settings_table(&settings) });
@@ -125,6 +128,8 @@ async fn serve(config: ServeConfig, ready: Option<&(dyn Fn(&Service) + Sync)>) -
         traced: telemetry.traced(),
         shutdown: shutdown.clone(),
         trigger,
+        // Elsewhere a secret would end up in a log.
+        announce: std::io::stderr().is_terminal().then_some(announce),
     };
     let outcome = match Service::start(&config, parts).await {
         Ok(service) => {
@@ -141,6 +146,13 @@ async fn serve(config: ServeConfig, ready: Option<&(dyn Fn(&Service) + Sync)>) -
     // Last of all, so that the last lines and spans are among those that are sent.
     telemetry.shutdown();
     outcome
+}
+
+fn announce(secret: &Secret) {
+    complain(&format!(
+        "This database is new. Its first token, an admin's, is shown only now:\n\n  {}\n",
+        secret.expose()
+    ));
 }
 
 async fn run_demo(config: DemoConfig) -> Result<(), Failure> {

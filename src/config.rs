@@ -5,6 +5,7 @@
 //! variable over the default. Whatever is wrong is reported at once, one line each.
 
 mod args;
+mod callers;
 mod database_url;
 mod definitions;
 mod environment;
@@ -23,6 +24,7 @@ use clap_complete::Shell;
 use args::Subcommand;
 use sources::Sources;
 
+pub use callers::{CallersConfig, TokenConfig, TokenRequest};
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
 pub use output::{completions, manual, settings_json, settings_table};
@@ -49,6 +51,8 @@ pub enum Command {
     Copy(CopyConfig),
     /// Copy an SQLite database while it is served.
     Backup(BackupConfig),
+    /// Give, list and revoke tokens.
+    Token(TokenConfig),
     /// Ask a running server whether it is ready.
     Health(HealthConfig),
     /// Print the settings of `serve` and where each came from.
@@ -127,8 +131,11 @@ pub fn parse(
     let problems = environment.unknown_variables(&definitions::variables(&all));
     let (cli, matches) =
         definitions::read(all, &args).map_err(|error| Failure::usage(&error, &args, &problems))?;
-    let matches = matches.subcommand().map_or(&matches, |(_, matches)| matches);
-    let mut sources = Sources::new(matches, environment, problems);
+    let mut innermost = &matches;
+    while let Some((_, inner)) = innermost.subcommand() {
+        innermost = inner;
+    }
+    let mut sources = Sources::new(innermost, environment, problems);
     let command = command(&cli.command, &mut sources);
     let problems = sources.into_problems();
     command.filter(|_| problems.is_empty()).ok_or_else(|| Failure::configuration(&problems))
@@ -144,6 +151,7 @@ fn command(subcommand: &Subcommand, sources: &mut Sources<'_>) -> Option<Command
         Subcommand::Export(args) => Command::Export(transfer::export(sources, args)?),
         Subcommand::Copy(args) => Command::Copy(transfer::copy(sources, args)?),
         Subcommand::Backup(args) => Command::Backup(transfer::backup(sources, args)?),
+        Subcommand::Token(args) => Command::Token(callers::token(sources, args)?),
         Subcommand::Health(args) => Command::Health(settings::health(sources, args)?),
         Subcommand::Config(args) => {
             settings::serve(sources, &args.serve)?;

@@ -16,7 +16,19 @@ const SECRETS: &[&str] = &["database_url"];
 
 /// All of the command line, with the variable of each setting in its help.
 pub(super) fn all() -> clap::Command {
-    Cli::command().mut_subcommands(|subcommand| subcommand.mut_args(with_variable))
+    with_variables(Cli::command())
+}
+
+fn with_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(with_variable).mut_subcommands(with_variables)
+}
+
+/// The commands that do something by themselves: of `token create`, the inner one.
+pub(super) fn leaves(command: &clap::Command) -> Vec<&clap::Command> {
+    command
+        .get_subcommands()
+        .flat_map(|inner| if inner.has_subcommands() { leaves(inner) } else { vec![inner] })
+        .collect()
 }
 
 /// Parses `args` by [`all`]; the matches tell which flags were given and which are defaults.
@@ -43,7 +55,7 @@ pub(super) fn is_setting(arg: &Arg) -> bool {
 
 /// Every variable that has a meaning for some subcommand.
 pub(super) fn variables(command: &clap::Command) -> Vec<String> {
-    let args = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let args = leaves(command).into_iter().flat_map(clap::Command::get_arguments);
     let ids = args.filter(|arg| is_setting(arg)).map(|arg| arg.get_id().as_str());
     let mut names: Vec<String> =
         ids.flat_map(|id| [Some(variable(id)), file_variable(id)]).flatten().collect();

@@ -15,8 +15,9 @@ fn rows() -> Vec<String> {
     let all = definitions::all();
     let mut order = Vec::new();
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let serve = all.get_subcommands().filter(|subcommand| subcommand.get_name() == "serve");
-    for subcommand in serve.chain(all.get_subcommands().filter(|other| other.get_name() != "serve")) {
+    let leaves = definitions::leaves(&all);
+    let serve = leaves.iter().filter(|subcommand| subcommand.get_name() == "serve");
+    for subcommand in serve.chain(leaves.iter().filter(|other| other.get_name() != "serve")) {
         for arg in subcommand.get_arguments().filter(|arg| is_setting(arg)) {
             let row = row(arg);
             let users = users.entry(row.clone()).or_default();
