@@ -57,6 +57,7 @@ fn all_that_is_wrong_is_said_at_once() {
         ("ROSTER_DATABASE_URL_FILE", "/nowhere"),
         ("ROSTER_MIGRATE", "on"),
         ("ROSTER_LOG", "roster=loud"),
+        ("ROSTER_TRUSTED_PROXIES", "10.0.0.0/8,proxy"),
     ];
     let message = message("serve --max-connections 0 --read-only=maybe --log-format=xml", &variables);
     let lines: Vec<&str> = message.lines().collect();
@@ -66,6 +67,7 @@ fn all_that_is_wrong_is_said_at_once() {
         r#"error: ROSTER_MIGRATE: "on" is neither"#,
         r#"error: --read-only: "maybe" is neither"#,
         r#"error: ROSTER_LISTEN: "0.0.0.0:80" is not a loopback address; callers cannot be authenticated yet"#,
+        r#"error: ROSTER_TRUSTED_PROXIES: "10.0.0.0/8,proxy" has the entry "proxy", which is no IP address"#,
         r#"error: ROSTER_IDLE_TIMEOUT: "5x" is not"#,
         r#"error: --max-connections: "0" is not"#,
         r#"error: --log-format: "xml" is none"#,
