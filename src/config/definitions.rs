@@ -23,12 +23,18 @@ fn with_variables(command: clap::Command) -> clap::Command {
     command.mut_args(with_variable).mut_subcommands(with_variables)
 }
 
-/// The commands that do something by themselves: of `token create`, the inner one.
-pub(super) fn leaves(command: &clap::Command) -> Vec<&clap::Command> {
-    command
-        .get_subcommands()
-        .flat_map(|inner| if inner.has_subcommands() { leaves(inner) } else { vec![inner] })
-        .collect()
+/// The commands that do something by themselves, with their whole names, such as `token create`.
+pub(super) fn leaves(command: &clap::Command) -> Vec<(String, &clap::Command)> {
+    let mut found = Vec::new();
+    for outer in command.get_subcommands() {
+        if outer.has_subcommands() {
+            let inner = leaves(outer).into_iter();
+            found.extend(inner.map(|(name, leaf)| (format!("{} {name}", outer.get_name()), leaf)));
+        } else {
+            found.push((outer.get_name().to_owned(), outer));
+        }
+    }
+    found
 }
 
 /// Parses `args` by [`all`]; the matches tell which flags were given and which are defaults.
@@ -55,7 +61,7 @@ pub(super) fn is_setting(arg: &Arg) -> bool {
 
 /// Every variable that has a meaning for some subcommand.
 pub(super) fn variables(command: &clap::Command) -> Vec<String> {
-    let args = leaves(command).into_iter().flat_map(clap::Command::get_arguments);
+    let args = leaves(command).into_iter().flat_map(|(_, leaf)| leaf.get_arguments());
     let ids = args.filter(|arg| is_setting(arg)).map(|arg| arg.get_id().as_str());
     let mut names: Vec<String> =
         ids.flat_map(|id| [Some(variable(id)), file_variable(id)]).flatten().collect();

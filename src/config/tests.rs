@@ -47,7 +47,14 @@ fn sample(id: &str) -> &'static str {
         "listen" | "ops_listen" => "[::1]:1234",
         "log_format" => "json",
         "log" => "warn",
-        "max_connections" | "max_body_bytes" | "min_drain_rate" | "database_connections" => "77",
+        "trusted_proxies" => "10.0.0.0/8,::1",
+        "bootstrap_token_file" => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/token"),
+        "failed_credentials_per_minute"
+        | "requests_per_second"
+        | "max_connections"
+        | "max_body_bytes"
+        | "min_drain_rate"
+        | "database_connections" => "77",
         _ => "77ms",
     }
 }
@@ -100,13 +107,16 @@ fn health_asks_a_reachable_address() {
 
 #[test]
 fn each_variable_and_each_flag_changes_the_effective_value() {
-    for subcommand in definitions::all().get_subcommands() {
-        let operands = match subcommand.get_name() {
+    let all = definitions::all();
+    for (name, subcommand) in definitions::leaves(&all) {
+        let operands = match name.as_str() {
             "import" | "backup" => " file",
             "copy" => " sqlite:a sqlite:b",
+            "token create" => " --name x --role reader",
+            "token revoke" => " 7",
             _ => "",
         };
-        let name = &format!("{}{operands}", subcommand.get_name());
+        let name = &format!("{name}{operands}");
         let default = format!("{:?}", run(name, &[]).ok());
         for arg in subcommand.get_arguments().filter(|arg| is_setting(arg)) {
             let id = arg.get_id().as_str();

@@ -16,15 +16,15 @@ fn rows() -> Vec<String> {
     let mut order = Vec::new();
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let leaves = definitions::leaves(&all);
-    let serve = leaves.iter().filter(|subcommand| subcommand.get_name() == "serve");
-    for subcommand in serve.chain(leaves.iter().filter(|other| other.get_name() != "serve")) {
+    let serve = leaves.iter().filter(|(name, _)| name == "serve");
+    for (name, subcommand) in serve.chain(leaves.iter().filter(|(name, _)| name != "serve")) {
         for arg in subcommand.get_arguments().filter(|arg| is_setting(arg)) {
             let row = row(arg);
             let users = users.entry(row.clone()).or_default();
             if users.is_empty() {
                 order.push(row);
             }
-            users.push(subcommand.get_name().to_owned());
+            users.push(name.clone());
         }
     }
     order.iter().map(|row| format!("| {row} | {} |", users[row].join(", "))).collect()
