@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::support::{Program, assert_problem, client, parts};
+use crate::support::{Program, assert_problem, client, parts, token_file};
 
 /// Mounts a small file system that only this process and its children see, keeps a part of it for later, and
 /// becomes the program.

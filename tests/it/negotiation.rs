@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::asking::{field, places};
-use crate::support::{Server, assert_problem, both, parts};
+use crate::support::{ADMIN, Server, assert_problem, both, parts};
 
 async fn accepting(server: &Server, method: Method, path: &str, accept: &str) -> Response {
     let request = server.request(method.clone(), path).header("accept", accept);
