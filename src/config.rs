@@ -8,6 +8,7 @@ mod args;
 mod database_url;
 mod definitions;
 mod environment;
+mod oidc;
 mod output;
 mod settings;
 mod sources;
@@ -25,6 +26,7 @@ use sources::Sources;
 
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
+pub use oidc::{IssuerConfig, endpoint};
 pub use output::{completions, manual, settings_json, settings_table};
 pub use settings::{
     DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,

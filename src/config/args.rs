@@ -12,6 +12,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Parser};
 use clap_complete::Shell;
 
+use super::oidc::OidcArgs;
 use texts::{AFTER_HELP, INTRODUCTION};
 use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
 
@@ -121,6 +122,8 @@ pub(super) struct ServeArgs {
     pub(super) listen: ListenArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
+    #[command(flatten)]
+    pub(super) oidc: OidcArgs,
     #[command(flatten)]
     pub(super) shutdown: ShutdownArgs,
     #[command(flatten)]

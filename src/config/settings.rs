@@ -7,6 +7,7 @@ use super::args::{DatabaseArgs, DemoArgs, HealthArgs, ListenArgs, LogArgs, Migra
 use super::database_url::DatabaseUrl;
 use super::definitions;
 use super::environment::Environment;
+use super::oidc::{self, IssuerConfig};
 use super::sources::Sources;
 use super::values::{
     address, boolean, duration, log_filter, log_format, migrate_at_start, number, optional_duration,
@@ -24,6 +25,8 @@ pub struct ServeConfig {
     pub read_only: bool,
     /// The addresses and limits of the server.
     pub server: ServerConfig,
+    /// The issuers whose JWTs are accepted.
+    pub issuers: Vec<IssuerConfig>,
     /// What is logged and how.
     pub log: LogConfig,
     /// Whether traces are exported: an OTLP endpoint is named by one of `OpenTelemetry`'s own variables,
@@ -138,6 +141,7 @@ pub(super) fn serve(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<Serve
     let migrate = sources.written(field!(pool.migrate), migrate_at_start);
     let read_only = sources.displayed(field!(writing.read_only), boolean);
     let server = server(sources, args);
+    let issuers = oidc::issuers(sources, &args.oidc);
     let log = log(sources, &args.log);
     let (url, wait) = target?;
     Some(ServeConfig {
@@ -145,6 +149,7 @@ pub(super) fn serve(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<Serve
         migrate: migrate?,
         read_only: read_only?,
         server: server?,
+        issuers: issuers?,
         log: log?,
         otlp: otlp(sources),
     })
