@@ -6,6 +6,7 @@ mod issuer;
 mod keys;
 mod kubernetes;
 mod lifetimes;
+mod log;
 mod mapping;
 
 use std::collections::BTreeMap;

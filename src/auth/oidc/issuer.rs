@@ -212,7 +212,7 @@ impl Issuer {
         if was_away {
             info!(issuer, keys = count, "the keys of an issuer can be had again");
         } else if !same {
-            info!(issuer, keys = count, "an issuer has these many keys");
+            info!(issuer, keys = count, "the keys of an issuer are new");
         }
     }
 }

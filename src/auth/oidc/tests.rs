@@ -57,14 +57,20 @@ fn with(key: &Value, name: &str, value: Value) -> Value {
     key
 }
 
-#[test]
-fn only_keys_that_may_verify_are_kept() {
+/// One sound key of each kind.
+fn keys() -> [Value; 4] {
     let bytes = |length: usize| encode(&vec![0xff; length]);
-    let rsa = json!({ "kty": "RSA", "n": bytes(256), "e": "AQAB", "kid": "1" });
-    let p256 = json!({ "kty": "EC", "crv": "P-256", "x": bytes(32), "y": bytes(32) });
-    let p384 = json!({ "kty": "EC", "crv": "P-384", "x": bytes(48), "y": bytes(48) });
-    let edwards = json!({ "kty": "OKP", "crv": "Ed25519", "x": bytes(32) });
-    for key in [&rsa, &p256, &p384, &edwards] {
+    [
+        json!({ "kty": "RSA", "n": bytes(256), "e": "AQAB", "kid": "1" }),
+        json!({ "kty": "EC", "crv": "P-256", "x": bytes(32), "y": bytes(32) }),
+        json!({ "kty": "EC", "crv": "P-384", "x": bytes(48), "y": bytes(48) }),
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": bytes(32) }),
+    ]
+}
+
+#[test]
+fn only_keys_that_are_for_signatures_are_kept() {
+    for key in &keys() {
         assert_eq!(kept(key), 1, "{key}");
         assert_eq!(kept(&with(key, "use", "sig".into())), 1, "{key}");
         assert_eq!(kept(&with(key, "key_ops", json!(["sign", "verify"]))), 1, "{key}");
@@ -85,36 +91,39 @@ fn only_keys_that_may_verify_are_kept() {
             assert_eq!(kept(&with(key, name, value.clone())), 0, "{name} {value} {key}");
         }
     }
+}
+
+#[test]
+fn only_keys_of_a_sound_size_are_kept() {
+    let [rsa, p256, p384, edwards] = &keys();
+    let bytes = |length: usize| json!(encode(&vec![0xff; length]));
     let mut short = vec![0xff; 256];
     short[0] = 0;
-    for (name, value) in [
-        ("n", json!(bytes(128))),
-        ("n", json!(encode(&short))),
-        ("n", json!(bytes(1025))),
-        ("n", json!("")),
-        ("n", json!("***")),
-        ("e", json!("")),
-        ("e", json!("AQ")),
-        ("e", json!("Ag")),
-        ("e", json!("AQAAAAAB")),
-        ("alg", json!("ES256")),
-    ] {
-        assert_eq!(kept(&with(&rsa, name, value.clone())), 0, "{name} {value}");
-    }
-    // A zero before the modulus is no part of its length.
-    assert_eq!(kept(&with(&rsa, "n", encode(&[vec![0], vec![0xff; 256]].concat()).into())), 1);
     for (key, name, value) in [
-        (&p256, "crv", json!("P-384")),
-        (&p256, "crv", json!("P-521")),
-        (&p256, "x", json!(bytes(31))),
-        (&p256, "y", json!(bytes(33))),
-        (&p256, "alg", json!("ES384")),
-        (&p384, "alg", json!("RS256")),
-        (&edwards, "crv", json!("X25519")),
-        (&edwards, "x", json!(bytes(31))),
+        (rsa, "n", bytes(128)),
+        (rsa, "n", json!(encode(&short))),
+        (rsa, "n", bytes(1025)),
+        (rsa, "n", json!("")),
+        (rsa, "n", json!("***")),
+        (rsa, "e", json!("")),
+        (rsa, "e", json!("AQ")),
+        (rsa, "e", json!("Ag")),
+        (rsa, "e", json!("AQAAAAAB")),
+        (rsa, "alg", json!("ES256")),
+        (p256, "crv", json!("P-384")),
+        (p256, "crv", json!("P-521")),
+        (p256, "x", bytes(31)),
+        (p256, "y", bytes(33)),
+        (p256, "alg", json!("ES384")),
+        (p384, "alg", json!("RS256")),
+        (edwards, "crv", json!("X25519")),
+        (edwards, "x", bytes(31)),
     ] {
         assert_eq!(kept(&with(key, name, value.clone())), 0, "{name} {value} {key}");
     }
+    // A zero before the modulus is no part of its length.
+    assert_eq!(kept(&with(rsa, "n", encode(&[vec![0], vec![0xff; 256]].concat()).into())), 1);
+    assert_eq!(kept(&with(rsa, "n", bytes(1024))), 1);
 }
 
 fn encode(bytes: &[u8]) -> String {

@@ -172,6 +172,10 @@ async fn the_token_is_shown_to_the_issuers_origin_alone() {
     cluster.issuer.behaviour().jwks_uri = uri;
     let refused = cluster.issuers(cluster.config(), &clock()).verify(&cluster.token(&json!({}))).await;
     assert!(is_unavailable(&refused, "status 401"), "{refused:?}");
+    // Nor may an issuer with TLS send Roster to keys without.
+    cluster.issuer.behaviour().jwks_uri = "http://127.0.0.1:1/jwks".to_owned();
+    let refused = cluster.issuers(cluster.config(), &clock()).verify(&cluster.token(&json!({}))).await;
+    assert!(is_unavailable(&refused, "without TLS"), "{refused:?}");
 }
 
 #[tokio::test]
