@@ -1,8 +1,10 @@
 //! What happens to keys and to what they verified: rotation, removal, outages, storms of unknown keys.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use roster::auth::oidc::{Issuers, Refusal};
+use roster::clock::Clock;
 use serde_json::json;
 
 use super::keys::{Key, with};
@@ -66,6 +68,19 @@ async fn a_removed_key_works_no_longer_than_five_minutes() {
     assert_invalid("removed, another token", &setup.verify(&setup.token(2)).await);
     setup.verify(&second.token(&setup.claims())).await.unwrap();
     assert_eq!(setup.issuer.asked(KEYS), 2);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_keep_keys_alive() {
+    let setup = Setup::new("ES256").await;
+    setup.verify(&setup.token(1)).await.unwrap();
+    let Clock::Fixed(time) = &setup.clock else { unreachable!("it is fixed") };
+    // Less than a minute is what clocks do; an hour is not.
+    for (seconds, asked) in [(59, 1), (3600, 2)] {
+        time.fetch_sub(seconds * 1_000_000, Ordering::Relaxed);
+        setup.verify(&setup.token(2)).await.unwrap();
+        assert_eq!(setup.issuer.asked(KEYS), asked);
+    }
 }
 
 #[tokio::test]
