@@ -200,6 +200,20 @@ async fn an_issuer_that_does_not_answer_is_given_up() {
     assert!((4..8).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
+/// The keys with spaces behind them, this long as a whole.
+fn padded(setup: &Setup, length: usize) -> Vec<u8> {
+    let mut body = json!({ "keys": [setup.key.public] }).to_string().into_bytes();
+    body.resize(length, b' ');
+    body
+}
+
+#[tokio::test]
+async fn an_answer_may_have_a_mebibyte() {
+    let setup = Setup::new("ES256").await;
+    setup.issuer.behaviour().body = Some(padded(&setup, 1 << 20));
+    setup.verify(&setup.token(1)).await.unwrap();
+}
+
 #[tokio::test]
 async fn answers_that_are_not_what_they_must_be_give_no_keys() {
     type Change = fn(&Setup, &str);
@@ -208,7 +222,7 @@ async fn answers_that_are_not_what_they_must_be_give_no_keys() {
         ("another issuer", |setup, _| setup.issuer.behaviour().name.push('/')),
         ("status 500", |setup, _| setup.issuer.behaviour().status = 500),
         ("status 203", |setup, _| setup.issuer.behaviour().status = 203),
-        ("too long", |setup, _| setup.issuer.behaviour().body = Some(vec![b' '; (1 << 20) + 1])),
+        ("too long", |setup, _| setup.issuer.behaviour().body = Some(padded(setup, (1 << 20) + 1))),
         ("not JSON", |setup, _| setup.issuer.behaviour().body = Some(b"<html>".to_vec())),
         ("no keys", |setup, _| setup.issuer.behaviour().body = Some(b"{}".to_vec())),
         ("keys are no array", |setup, _| setup.issuer.behaviour().body = Some(br#"{"keys":{}}"#.to_vec())),
