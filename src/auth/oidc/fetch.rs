@@ -18,6 +18,8 @@ use crate::model::json::parse_object;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest answer, and the longest file of certificates.
 const MAX_BYTES: usize = 1024 * 1024;
+/// A Kubernetes API server gives its keys as the second (RFC 7517 section 8.5), and 406 to one who names only the first.
+const ACCEPTED: &str = "application/json, application/jwk-set+json";
 /// The longest file with a bearer token.
 const MAX_TOKEN_FILE: usize = 64 * 1024;
 
@@ -85,7 +87,7 @@ impl Remote {
     /// The body of an answer with the status 200. No redirect is followed: it could lead anywhere.
     async fn get(&self, client: &Client, url: &Url, token: Option<&str>) -> Result<Vec<u8>, String> {
         let failed = |error: &dyn std::error::Error| format!("{url}: {}", chain(error));
-        let mut request = client.get(url.clone()).header(header::ACCEPT, "application/json");
+        let mut request = client.get(url.clone()).header(header::ACCEPT, ACCEPTED);
         if let Some(token) = token.filter(|_| url.origin() == self.discovery.origin()) {
             request = request.bearer_auth(token);
         }

@@ -125,6 +125,12 @@ impl Issuer {
         if behaviour.bearer.is_some() && behaviour.bearer != shown {
             response = response.status(401);
         }
+        let accepted = request.headers().get("accept").map(|value| value.to_str().unwrap().to_owned());
+        // As a Kubernetes API server does.
+        if path.ends_with("jwks") && !accepted.is_some_and(|types| types.contains("application/jwk-set+json"))
+        {
+            response = response.status(406);
+        }
         if let Some(location) = &behaviour.location {
             response = response.header("location", location);
         }
