@@ -9,6 +9,7 @@ mod callers;
 mod database_url;
 mod definitions;
 mod environment;
+mod oidc;
 mod output;
 mod settings;
 mod sources;
@@ -27,6 +28,7 @@ use sources::Sources;
 pub use callers::{CallersConfig, TokenConfig, TokenRequest};
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
+pub use oidc::{IssuerConfig, endpoint};
 pub use output::{completions, manual, settings_json, settings_table};
 pub use settings::{
     DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,

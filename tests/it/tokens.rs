@@ -177,7 +177,7 @@ async fn wrong_commands_are_told() {
         ),
         (
             &["token", "create", "--name", "x", "--role", "root"],
-            "error: --role: must be one of reader, writer, provisioner, admin",
+            "error: --role: must be one of provisioner, reader, writer, admin",
         ),
         (
             &["token", "create", "--name", "x", "--role", "reader", "--expires", "90"],
