@@ -1,6 +1,7 @@
 //! JWTs of issuers: what is accepted, what is refused, and what happens to keys.
 
 mod attacks;
+mod http;
 mod identity_provider;
 mod issuer;
 mod keys;

@@ -7,7 +7,7 @@ use crate::shell::{self, Failure, Workspace, say};
 use crate::tools;
 
 const VERSION: &str = "0.13.2";
-const TARGETS: [&str; 4] = ["filter", "body", "tokens", "jwt"];
+const TARGETS: [&str; 5] = ["filter", "body", "tokens", "jwt", "bearer"];
 const SECONDS: u32 = 600;
 
 /// Runs one target, or all of them, for some seconds each.

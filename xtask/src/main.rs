@@ -30,7 +30,7 @@ Commands:
   openapi [--check]               Write openapi.json from the program; --check only compares
   deny [--require-advisories]     Check licences, sources and bans of the dependencies with cargo-deny, and the
                                   advisories if their database can be fetched
-  fuzz [TARGET] [--seconds N]     Fuzz what reads the clients' input: filter, body, tokens, or all of them, for N
+  fuzz [TARGET] [--seconds N]     Fuzz what reads the clients' input: filter, body, tokens, jwt, bearer, or all, for N
                                   seconds each (600); needs a nightly compiler
   release [--check]               Build the static program for x86_64-unknown-linux-gnu; --check builds it twice
                                   from nothing and compares the bytes
@@ -38,7 +38,8 @@ Commands:
                                   Measure in the release build, in turns with its peers; --save writes the table to
                                   bench/RESULTS.md. users: reads and creates, beside the v1 Flask app and pgbench;
                                   transfer: import and export beside PostgreSQL's own bulk commands; start: start
-                                  time, memory, size; growth: every indexed read from 1,000 users to N (1000000)
+                                  time, memory, size; growth: every indexed read from 1,000 users to N (1000000);
+                                  auth: what the check of a credential costs
   help                            Print this
 
 Environment:

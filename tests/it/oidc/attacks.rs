@@ -11,10 +11,11 @@ use super::{NOW, Setup, assert_invalid};
 async fn refuse_all(setup: &Setup, tokens: Vec<(String, String)>) {
     setup.verify(&setup.token(0)).await.unwrap();
     assert!(tokens.len() > 2);
-    for (name, token) in tokens {
-        assert_invalid(&name, &setup.verify(&token).await);
-        assert!(setup.issuers.recall(&token).is_none(), "{name}");
+    for (name, token) in &tokens {
+        assert_invalid(name, &setup.verify(token).await);
+        assert!(setup.issuers.recall(token).is_none(), "{name}");
     }
+    super::http::refuse_all(setup, &tokens).await;
 }
 
 /// Names of cases with their changes to a header or claims.

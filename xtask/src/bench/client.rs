@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use super::server::TOKEN;
 use crate::shell::Failure;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -98,7 +99,8 @@ fn get(address: &str, path: &str) -> Result<(Head, impl BufRead)> {
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(
         format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nAccept: application/json\r\n\
+             Connection: close\r\n\r\n"
         )
         .as_bytes(),
     )?;

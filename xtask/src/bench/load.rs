@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::fill;
 use super::report::Sample;
+use super::server::TOKEN;
 use crate::apt;
 use crate::postgres::Server as Postgres;
 use crate::shell::{self, Failure, Workspace};
@@ -35,6 +36,11 @@ impl Wrk {
         Ok(Self { scripts: workspace.root.join("bench"), seconds })
     }
 
+    /// How long each run takes.
+    pub(super) fn seconds(&self) -> u64 {
+        self.seconds
+    }
+
     /// GETs the paths in a file, with many connections.
     pub(super) fn get(&self, address: &str, paths: &Path) -> Result<Sample, Failure> {
         self.run(CONNECTIONS, "paths.lua", address, paths.as_os_str().to_string_lossy().as_ref())
@@ -45,14 +51,31 @@ impl Wrk {
         self.run(1, "paths.lua", address, paths.as_os_str().to_string_lossy().as_ref())
     }
 
+    /// GETs the paths in a file, with many connections and this credential.
+    pub(super) fn get_as(&self, token: &str, address: &str, paths: &Path) -> Result<Sample, Failure> {
+        self.run_as(token, CONNECTIONS, "paths.lua", address, paths.as_os_str().to_string_lossy().as_ref())
+    }
+
     /// POSTs users; no other run on the same directory may have used the prefix.
     pub(super) fn create(&self, address: &str, prefix: &str) -> Result<Sample, Failure> {
         self.run(CONNECTIONS, "creates.lua", address, prefix)
     }
 
     fn run(&self, connections: u32, script: &str, address: &str, argument: &str) -> Result<Sample, Failure> {
+        self.run_as(TOKEN, connections, script, address, argument)
+    }
+
+    fn run_as(
+        &self,
+        token: &str,
+        connections: u32,
+        script: &str,
+        address: &str,
+        argument: &str,
+    ) -> Result<Sample, Failure> {
         let threads = connections.min(2);
         let mut command = Command::new("wrk");
+        command.env("BENCH_TOKEN", token);
         command.args(["-t", &threads.to_string(), "-c", &connections.to_string()]);
         command.args(["-d", &format!("{}s", self.seconds), "--timeout", "30s", "-s"]);
         command.arg(self.scripts.join(script)).args([&format!("http://{address}"), "--", argument]);

@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME`: contenders that take turns in one run, so that what else the machine does
 //! meets all of them, and a table of ratios.
 
+mod auth;
 mod client;
 mod fill;
 mod flask;
@@ -17,8 +18,7 @@ use std::path::PathBuf;
 
 use crate::shell::{self, Failure, Workspace};
 
-const USAGE: &str =
-    "usage: cargo xtask bench users|transfer|start|growth [--users N] [--rounds N] [--seconds N] [--save]";
+const USAGE: &str = "usage: cargo xtask bench users|transfer|start|growth|auth [--users N] [--rounds N] [--seconds N] [--save]";
 
 /// What a benchmark is asked for.
 struct Options {
@@ -43,6 +43,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<(), Failure>
         "transfer" => transfer::run(workspace, &options)?,
         "start" => start::run(workspace, &options)?,
         "growth" => growth::run(workspace, &options)?,
+        "auth" => auth::run(workspace, &options)?,
         _ => return Err(usage()),
     };
     shell::say(&format!("\n{table}"));

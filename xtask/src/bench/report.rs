@@ -34,6 +34,8 @@ pub(super) struct Aside {
     divisor: f64,
 }
 
+/// The best of the rounds, as requests in a second.
+pub(super) const RATE: Aside = Aside { title: "best rate", unit: "/s", divisor: 1.0 };
 pub(super) const PEAK_MEMORY: Aside = Aside { title: "peak memory", unit: "MB", divisor: 1e6 };
 pub(super) const P99: Aside = Aside { title: "worst p99", unit: "ms", divisor: 1e3 };
 

@@ -1,7 +1,7 @@
 //! A `roster serve` under measurement.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -25,18 +25,30 @@ struct Addresses {
 }
 
 impl Server {
-    /// Starts the program on a database and waits until it says where it listens.
+    /// Starts the program on a database and waits until it says where it listens. [`TOKEN`] is its first token.
     pub(super) fn start(program: &Path, database: &str) -> Result<Self, Failure> {
+        Self::with(program, &["serve", "--database-url", database])
+    }
+
+    /// The same for any command line that ends up as a server.
+    pub(super) fn with(program: &Path, arguments: &[&str]) -> Result<Self, Failure> {
         let mut command = Command::new(program);
-        command.args(["serve", "--database-url", database]);
-        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(arguments).args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
+        if arguments.first() == Some(&"serve") {
+            command.arg("--bootstrap-token-file").arg(token_file(program)?);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         shell::without_settings(&mut command);
         let started = Instant::now();
         let mut child = command
             .spawn()
             .map_err(|error| Failure::new(format!("cannot run {}: {error}", program.display())))?;
         let (sender, receiver) = mpsc::channel();
+        // `demo` logs to stderr.
+        if let Some(log) = child.stderr.take() {
+            let sender = sender.clone();
+            thread::spawn(move || follow(log, &sender));
+        }
         if let Some(log) = child.stdout.take() {
             thread::spawn(move || follow(log, &sender));
         }
@@ -60,6 +72,15 @@ impl Server {
     /// The time from exec to the first 200 at a path.
     pub(super) fn first_ok(&self, address: &str, path: &str) -> Result<Duration, Failure> {
         client::first_ok(address, path, self.started)
+    }
+
+    /// The processor time that the server took so far, in seconds.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(super) fn processor_time(&self) -> Result<f64, Failure> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        seconds(&stat).ok_or_else(|| Failure::new("no processor time in /proc: has the server ended?"))
     }
 
     /// A field of the kernel's account of the process's memory, in bytes.
@@ -93,6 +114,23 @@ fn follow(log: impl Read, addresses: &Sender<Addresses>) {
     }
 }
 
+/// User and system time in `/proc/PID/stat` (proc_pid_stat(5)), whose unit is a hundredth of a second on Linux.
+fn seconds(stat: &str) -> Option<f64> {
+    // The name of the program, in parentheses, may have spaces in it.
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let ticks = fields.get(11)?.parse::<u32>().ok()? + fields.get(12)?.parse::<u32>().ok()?;
+    Some(f64::from(ticks) / 100.0)
+}
+
+/// The first token of the servers, an admin's.
+pub(super) const TOKEN: &str = "first-token-of-the-benchmarks-0123456789";
+
+fn token_file(program: &Path) -> Result<PathBuf, Failure> {
+    let file = program.with_file_name("bench-token");
+    std::fs::write(&file, TOKEN).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    Ok(file)
+}
+
 /// The string under a key in a line of JSON; addresses hold nothing that JSON escapes.
 fn value(line: &str, key: &str) -> Option<String> {
     let (_, after) = line.split_once(&format!("\"{key}\":"))?;
@@ -117,6 +155,13 @@ mod tests {
         assert_eq!(value(line, "address").as_deref(), Some("127.0.0.1:1"));
         assert_eq!(value(line, "ops_address").as_deref(), Some("127.0.0.1:2"));
         assert_eq!(value(line, "port"), None);
+    }
+
+    #[test]
+    fn processor_time_is_the_sum_of_both() {
+        let stat = "7 (a b) S 1 7 7 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 4 0 100 1 1";
+        assert!(seconds(stat).is_some_and(|seconds| (seconds - 2.0).abs() < 1e-9));
+        assert_eq!(seconds(""), None);
     }
 
     #[test]
