@@ -5,10 +5,13 @@
 //! variable over the default. Whatever is wrong is reported at once, one line each.
 
 mod args;
+mod client;
 mod database_url;
 mod definitions;
 mod environment;
 mod output;
+mod secret;
+mod server_url;
 mod settings;
 mod sources;
 mod transfer;
@@ -23,9 +26,12 @@ use clap_complete::Shell;
 use args::Subcommand;
 use sources::Sources;
 
+pub use client::{ConnectionConfig, OutputForm, ProfileConfig, RecordConfig, UsersAction, UsersConfig};
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
 pub use output::{completions, manual, settings_json, settings_table};
+pub use secret::Secret;
+pub use server_url::ServerUrl;
 pub use settings::{
     DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,
 };
@@ -49,6 +55,14 @@ pub enum Command {
     Copy(CopyConfig),
     /// Copy an SQLite database while it is served.
     Backup(BackupConfig),
+    /// List and change users on a server.
+    Users(UsersConfig),
+    /// Show the record of a server.
+    Log(RecordConfig),
+    /// Save an address with its token.
+    Login(ConnectionConfig),
+    /// Remove a saved address with its token.
+    Logout(ProfileConfig),
     /// Ask a running server whether it is ready.
     Health(HealthConfig),
     /// Print the settings of `serve` and where each came from.
@@ -89,10 +103,10 @@ impl Failure {
     }
 
     /// clap repeats stray arguments in its message, and a URL that was put in the wrong place may hold
-    /// a password: such arguments are blanked out.
+    /// a password: such arguments are blanked out, as are tokens.
     fn usage(error: &clap::Error, args: &[OsString], problems: &[String]) -> Self {
         let mut message = error.render().to_string();
-        for arg in args.iter().filter_map(|arg| arg.to_str()).filter(|arg| arg.contains("://")) {
+        for arg in args.iter().filter_map(|arg| arg.to_str()).filter(|arg| is_secret(arg)) {
             message = message.replace(arg, "***");
         }
         let mut message = message.trim_end().to_owned();
@@ -102,6 +116,11 @@ impl Failure {
         let code = u8::try_from(error.exit_code()).unwrap_or(2);
         Self { message, code, to_stdout: !error.use_stderr() }
     }
+}
+
+/// Whether a stray argument may hold what nobody should see.
+fn is_secret(argument: &str) -> bool {
+    argument.contains("://") || argument.contains("rst_") || argument.starts_with("eyJ")
 }
 
 impl Environment {
@@ -127,7 +146,10 @@ pub fn parse(
     let problems = environment.unknown_variables(&definitions::variables(&all));
     let (cli, matches) =
         definitions::read(all, &args).map_err(|error| Failure::usage(&error, &args, &problems))?;
-    let matches = matches.subcommand().map_or(&matches, |(_, matches)| matches);
+    let mut matches = &matches;
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
     let mut sources = Sources::new(matches, environment, problems);
     let command = command(&cli.command, &mut sources);
     let problems = sources.into_problems();
@@ -144,6 +166,10 @@ fn command(subcommand: &Subcommand, sources: &mut Sources<'_>) -> Option<Command
         Subcommand::Export(args) => Command::Export(transfer::export(sources, args)?),
         Subcommand::Copy(args) => Command::Copy(transfer::copy(sources, args)?),
         Subcommand::Backup(args) => Command::Backup(transfer::backup(sources, args)?),
+        Subcommand::Users(args) => Command::Users(client::users(sources, args)?),
+        Subcommand::Log(args) => Command::Log(client::record(sources, args)?),
+        Subcommand::Login(args) => Command::Login(client::login(sources, args)?),
+        Subcommand::Logout(args) => Command::Logout(client::logout(sources, args)?),
         Subcommand::Health(args) => Command::Health(settings::health(sources, args)?),
         Subcommand::Config(args) => {
             settings::serve(sources, &args.serve)?;

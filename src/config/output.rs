@@ -64,14 +64,14 @@ pub fn manual() -> io::Result<Vec<u8>> {
     top.render_name_section(&mut page)?;
     top.render_synopsis_section(&mut page)?;
     top.render_description_section(&mut page)?;
-    for subcommand in command.get_subcommands() {
+    for (name, subcommand) in definitions::leaves(&command) {
         let mut section = Vec::new();
         let subcommand_page = Man::new(subcommand.clone());
         subcommand_page.render_synopsis_section(&mut section)?;
         subcommand_page.render_description_section(&mut section)?;
         subcommand_page.render_options_section(&mut section)?;
         let section = String::from_utf8_lossy(&section).replace("\n.SH ", "\n.SS ");
-        let title = subcommand.get_name().to_uppercase();
+        let title = name.to_uppercase();
         page.extend_from_slice(format!(".SH \"ROSTER {title}\"\n{section}").as_bytes());
     }
     top.render_extra_section(&mut page)?;

@@ -1,5 +1,6 @@
 //! The command line and its settings as a whole.
 
+mod client;
 mod documentation;
 mod problems;
 
@@ -7,7 +8,7 @@ use std::io::Write as _;
 
 use clap_complete::Shell;
 
-use super::definitions::{self, is_setting, variable};
+use super::definitions::{self, is_setting, leaves, variable};
 use super::{
     Command, EffectiveSetting, Environment, Failure, Source, completions, manual, parse, settings_json,
     settings_table,
@@ -47,6 +48,11 @@ fn sample(id: &str) -> &'static str {
         "listen" | "ops_listen" => "[::1]:1234",
         "log_format" => "json",
         "log" => "warn",
+        "url" => "https://h",
+        "use_profile" => "other",
+        "ca_file" => "/ca.pem",
+        "insecure_http" => "yes",
+        "output" => "csv",
         "max_connections" | "max_body_bytes" | "min_drain_rate" | "database_connections" => "77",
         _ => "77ms",
     }
@@ -100,13 +106,17 @@ fn health_asks_a_reachable_address() {
 
 #[test]
 fn each_variable_and_each_flag_changes_the_effective_value() {
-    for subcommand in definitions::all().get_subcommands() {
-        let operands = match subcommand.get_name() {
+    let all = definitions::all();
+    for (name, subcommand) in leaves(&all) {
+        let operands = match name.as_str() {
             "import" | "backup" => " file",
             "copy" => " sqlite:a sqlite:b",
+            "users get" | "users delete" | "users find" => " 7",
+            "users update" => " 7 --name=x",
+            "users create" => " --name=x",
             _ => "",
         };
-        let name = &format!("{}{operands}", subcommand.get_name());
+        let name = &format!("{name}{operands}");
         let default = format!("{:?}", run(name, &[]).ok());
         for arg in subcommand.get_arguments().filter(|arg| is_setting(arg)) {
             let id = arg.get_id().as_str();

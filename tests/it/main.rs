@@ -5,6 +5,7 @@
 
 mod asking;
 mod batch;
+mod client;
 mod commands;
 mod conditions;
 mod connections;
