@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::auth::caller::Caller;
+use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::directory::coalescer::Lookups;
 use crate::server::Shutdown;
@@ -20,6 +22,8 @@ pub struct App {
     pub store: Store,
     /// Lookups of single users.
     pub lookups: Lookups,
+    /// Which tokens are good.
+    pub tokens: Tokens,
     /// The time.
     pub clock: Clock,
     /// Where measurements go.
@@ -83,8 +87,8 @@ impl Readiness {
 }
 
 impl App {
-    /// Whom the journal names for a write by HTTP. Callers have no identity yet.
-    pub fn author(&self) -> Author {
-        Author { now: self.clock.now(), actor: "anonymous".to_owned() }
+    /// Whom the journal names for a write of this caller now.
+    pub fn author(&self, caller: &Caller) -> Author {
+        caller.author(self.clock.now())
     }
 }

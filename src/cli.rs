@@ -2,9 +2,10 @@
 
 mod client;
 mod databases;
+mod tokens;
 mod transfer;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{
     self, Command, DatabaseUrl, DemoConfig, Environment, HealthConfig, MigrateConfig, ServeConfig,
 };
+use crate::model::secret::Secret;
 use crate::routes::READYZ;
 use crate::service::{self, Service};
 use crate::store::{OpenError, Store, StoreOptions, Target};
@@ -86,6 +88,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Export(config) => runtime()?.block_on(transfer::export(config)),
         Command::Copy(config) => runtime()?.block_on(databases::copy(config)),
         Command::Backup(config) => runtime()?.block_on(databases::backup(config)),
+        Command::Token(config) => runtime()?.block_on(tokens::run(config)),
         Command::Users(config) => runtime()?.block_on(client::users(config)),
         Command::Log(config) => runtime()?.block_on(client::record(config)),
         Command::Login(config) => runtime()?.block_on(client::login(config)),
@@ -138,6 +141,8 @@ async fn serve(config: ServeConfig, ready: Option<&(dyn Fn(&Service) + Sync)>) -
         traced: telemetry.traced(),
         shutdown: shutdown.clone(),
         trigger,
+        // Elsewhere a secret would end up in a log.
+        announce: std::io::stderr().is_terminal().then_some(announce),
     };
     let outcome = match Service::start(&config, parts).await {
         Ok(service) => {
@@ -154,6 +159,13 @@ async fn serve(config: ServeConfig, ready: Option<&(dyn Fn(&Service) + Sync)>) -
     // Last of all, so that the last lines and spans are among those that are sent.
     telemetry.shutdown();
     outcome
+}
+
+fn announce(secret: &Secret) {
+    complain(&format!(
+        "This database is new. Its first token, an admin's, is shown only now:\n\n  {}\n",
+        secret.expose()
+    ));
 }
 
 async fn run_demo(config: DemoConfig) -> Result<(), Failure> {

@@ -5,12 +5,13 @@
 //! variable over the default. Whatever is wrong is reported at once, one line each.
 
 mod args;
+mod callers;
 mod client;
+mod credential;
 mod database_url;
 mod definitions;
 mod environment;
 mod output;
-mod secret;
 mod server_url;
 mod settings;
 mod sources;
@@ -26,11 +27,12 @@ use clap_complete::Shell;
 use args::Subcommand;
 use sources::Sources;
 
+pub use callers::{CallersConfig, TokenConfig, TokenRequest};
 pub use client::{ConnectionConfig, OutputForm, ProfileConfig, RecordConfig, UsersAction, UsersConfig};
+pub use credential::Credential;
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
 pub use output::{completions, manual, settings_json, settings_table};
-pub use secret::Secret;
 pub use server_url::ServerUrl;
 pub use settings::{
     DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,
@@ -55,6 +57,8 @@ pub enum Command {
     Copy(CopyConfig),
     /// Copy an SQLite database while it is served.
     Backup(BackupConfig),
+    /// Give, list and revoke tokens.
+    Token(TokenConfig),
     /// List and change users on a server.
     Users(UsersConfig),
     /// Show the record of a server.
@@ -146,11 +150,11 @@ pub fn parse(
     let problems = environment.unknown_variables(&definitions::variables(&all));
     let (cli, matches) =
         definitions::read(all, &args).map_err(|error| Failure::usage(&error, &args, &problems))?;
-    let mut matches = &matches;
-    while let Some((_, inner)) = matches.subcommand() {
-        matches = inner;
+    let mut innermost = &matches;
+    while let Some((_, inner)) = innermost.subcommand() {
+        innermost = inner;
     }
-    let mut sources = Sources::new(matches, environment, problems);
+    let mut sources = Sources::new(innermost, environment, problems);
     let command = command(&cli.command, &mut sources);
     let problems = sources.into_problems();
     command.filter(|_| problems.is_empty()).ok_or_else(|| Failure::configuration(&problems))
@@ -166,6 +170,7 @@ fn command(subcommand: &Subcommand, sources: &mut Sources<'_>) -> Option<Command
         Subcommand::Export(args) => Command::Export(transfer::export(sources, args)?),
         Subcommand::Copy(args) => Command::Copy(transfer::copy(sources, args)?),
         Subcommand::Backup(args) => Command::Backup(transfer::backup(sources, args)?),
+        Subcommand::Token(args) => Command::Token(callers::token(sources, args)?),
         Subcommand::Users(args) => Command::Users(client::users(sources, args)?),
         Subcommand::Log(args) => Command::Log(client::record(sources, args)?),
         Subcommand::Login(args) => Command::Login(client::login(sources, args)?),

@@ -2,6 +2,8 @@
 
 mod kind;
 
+use std::time::Duration;
+
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -34,6 +36,8 @@ pub struct ApiError {
     errors: Vec<Detail>,
     /// For the log alone: may name things that a client should not see.
     internal: Option<String>,
+    /// Seconds after which it may be tried again.
+    retry_after: Option<u64>,
 }
 
 /// What handlers return.
@@ -42,7 +46,20 @@ pub type ApiResult<T = Response> = Result<T, ApiError>;
 impl ApiError {
     /// An error whose detail is a sentence for people.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), internal: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), internal: None, retry_after: None }
+    }
+
+    /// The reason for the log, where it is more than the client is told.
+    #[must_use]
+    pub fn because(self, reason: impl Into<String>) -> Self {
+        Self { internal: Some(reason.into()), ..self }
+    }
+
+    /// When it may be tried again: in whole seconds, rounded up.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { retry_after: Some(seconds.max(1)), ..self }
     }
 
     /// An error of one query parameter.
@@ -202,6 +219,16 @@ impl IntoResponse for ApiError {
             Kind::Unavailable | Kind::OutcomeUnknown | Kind::KeyRunning => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))
             }
+            Kind::Unauthenticated => headers.insert(header::WWW_AUTHENTICATE, challenge("")),
+            Kind::InvalidToken => {
+                headers.insert(header::WWW_AUTHENTICATE, challenge(", error=\"invalid_token\""))
+            }
+            Kind::Forbidden => {
+                headers.insert(header::WWW_AUTHENTICATE, challenge(", error=\"insufficient_scope\""))
+            }
+            Kind::TooManyRequests => {
+                headers.insert(header::RETRY_AFTER, self.retry_after.unwrap_or(1).into())
+            }
             Kind::RequestTimeout => headers.insert(header::CONNECTION, HeaderValue::from_static("close")),
             _ => None,
         };
@@ -210,4 +237,10 @@ impl IntoResponse for ApiError {
         response.extensions_mut().insert(ErrorReport(self.internal.unwrap_or(told)));
         response
     }
+}
+
+/// RFC 6750 section 3.
+fn challenge(error: &str) -> HeaderValue {
+    HeaderValue::from_str(&format!("Bearer realm=\"roster\"{error}"))
+        .unwrap_or(HeaderValue::from_static("Bearer"))
 }

@@ -8,9 +8,9 @@ pub mod routes; // every path, one line each
 pub mod openapi; // what the contract says of each
 pub mod api; // handlers of the JSON API and of the ops port
 pub mod app; // what every handler is given
+pub mod auth; // who calls, and what they may do
 pub mod server; // HTTP/1.1 on a socket: limits on connections, drain
 pub mod error; // the only place that picks an error's status
-pub mod auth; // who calls, and what they may do
 pub mod directory; // reads that share statements
 pub mod transfer; // users in bulk: import, export, copy
 pub mod demo; // sample people

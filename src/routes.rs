@@ -12,9 +12,11 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use serde_json::Value;
 
-use crate::api::{changes, health, import, query, site, users};
+use crate::api::{changes, health, import, me, query, site, tokens, users};
 use crate::app::App;
+use crate::auth::gate::{Access, Gate, pass};
 use crate::error::{ApiError, ApiResult, Kind};
+use crate::model::role::Permission;
 use crate::openapi::{operations as doc, query_parameters};
 
 /// One operation of the contract.
@@ -23,6 +25,8 @@ pub struct Route {
     pub method: Method,
     /// The path template.
     pub path: &'static str,
+    /// Who may ask.
+    pub access: Access,
     /// The operation's id in the contract.
     pub id: &'static str,
     /// What the contract says of it.
@@ -33,19 +37,28 @@ pub struct Route {
 /// The public port.
 #[rustfmt::skip]
 pub fn public() -> Vec<Route> {
+    use Access::Anyone;
+    use Permission::{ManageTokens, ReadChanges, ReadSelf, ReadUsers, WriteUsers};
+    let may = Access::Needs;
     vec![
-        route(Method::GET,    "/",             "openRoot",    site::root,      doc::root),
-        route(Method::GET,    "/users",        "listUsers",   users::list,     doc::list_users),
-        route(Method::POST,   "/users",        "createUser",  users::create,   doc::create_user),
-        route(Method::POST,   "/users/batch",  "batchUsers",  users::batch,    doc::batch_users),
-        route(Method::POST,   "/users/import", "importUsers", import::import,  doc::import_users),
-        route(Method::GET,    "/users/{id}",   "getUser",     users::get,      doc::get_user),
-        route(Method::PUT,    "/users/{id}",   "replaceUser", users::replace,  doc::replace_user),
-        route(Method::PATCH,  "/users/{id}",   "patchUser",   users::patch,    doc::patch_user),
-        route(Method::DELETE, "/users/{id}",   "deleteUser",  users::delete,   doc::delete_user),
-        route(Method::GET,    "/changes",      "listChanges", changes::list,   doc::list_changes),
-        route(Method::GET,    "/openapi.json", "getContract", site::contract,  doc::contract),
-        route(Method::GET,    "/docs",         "openDocs",    site::docs,      doc::docs),
+        route(Method::GET,    "/",             Anyone,            "openRoot",    site::root,      doc::root),
+        route(Method::GET,    "/users",        may(ReadUsers),    "listUsers",   users::list,     doc::list_users),
+        route(Method::POST,   "/users",        may(WriteUsers),   "createUser",  users::create,   doc::create_user),
+        route(Method::POST,   "/users/batch",  may(WriteUsers),   "batchUsers",  users::batch,    doc::batch_users),
+        route(Method::POST,   "/users/import", may(WriteUsers),   "importUsers", import::import,  doc::import_users),
+        route(Method::GET,    "/users/{id}",   may(ReadUsers),    "getUser",     users::get,      doc::get_user),
+        route(Method::PUT,    "/users/{id}",   may(WriteUsers),   "replaceUser", users::replace,  doc::replace_user),
+        route(Method::PATCH,  "/users/{id}",   may(WriteUsers),   "patchUser",   users::patch,    doc::patch_user),
+        route(Method::DELETE, "/users/{id}",   may(WriteUsers),   "deleteUser",  users::delete,   doc::delete_user),
+        route(Method::GET,    "/changes",      may(ReadChanges),  "listChanges", changes::list,   doc::list_changes),
+        route(Method::GET,    "/me",           may(ReadSelf),     "getMe",       me::get,         doc::get_me),
+        route(Method::GET,    "/tokens",       may(ManageTokens), "listTokens",  tokens::list,    doc::list_tokens),
+        route(Method::POST,   "/tokens",       may(ManageTokens), "createToken", tokens::create,  doc::create_token),
+        route(Method::GET,    "/tokens/{id}",  may(ManageTokens), "getToken",    tokens::get,     doc::get_token),
+        route(Method::PATCH,  "/tokens/{id}",  may(ManageTokens), "patchToken",  tokens::patch,   doc::patch_token),
+        route(Method::DELETE, "/tokens/{id}",  may(ManageTokens), "revokeToken", tokens::revoke,  doc::revoke_token),
+        route(Method::GET,    "/openapi.json", Anyone,            "getContract", site::contract,  doc::contract),
+        route(Method::GET,    "/docs",         Anyone,            "openDocs",    site::docs,      doc::docs),
     ]
 }
 
@@ -64,6 +77,13 @@ pub fn user_path(id: i64) -> String {
     format!("/users/{id}")
 }
 
+/// The address of one token.
+pub fn token_path(id: i64) -> String {
+    format!("/tokens/{id}")
+}
+
+/// The list of tokens, for links to its next page.
+pub const TOKENS: &str = "/tokens";
 /// The list of users, for links to its next page.
 pub const USERS: &str = "/users";
 /// The feed, for links to its next page.
@@ -75,13 +95,15 @@ pub const READYZ: &str = "/readyz";
 /// The API reference, where `/` leads.
 pub const DOCS: &str = "/docs";
 
-/// All public routes as one router.
-pub fn router() -> Router<App> {
+/// All public routes as one router, each behind the gate.
+pub fn router(gate: &Gate) -> Router<App> {
     let mut router = Router::new();
     for route in public() {
         let known = query_parameters(&(route.describe)());
         let checked = route.handler.layer(from_fn_with_state(Arc::new(known), refuse_unknown_parameters));
-        router = router.route(route.path, checked);
+        // The outermost: who may not ask is told nothing of what is wrong with the question.
+        let guarded = checked.layer(from_fn_with_state((gate.clone(), route.access), pass));
+        router = router.route(route.path, guarded);
     }
     router.fallback(unknown).method_not_allowed_fallback(wrong_method)
 }
@@ -89,6 +111,7 @@ pub fn router() -> Router<App> {
 fn route<H, T>(
     method: Method,
     path: &'static str,
+    access: Access,
     id: &'static str,
     handler: H,
     describe: fn() -> Value,
@@ -98,7 +121,7 @@ where
     T: 'static,
 {
     let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
-    Route { method, path, id, describe, handler: on(filter, handler) }
+    Route { method, path, access, id, describe, handler: on(filter, handler) }
 }
 
 /// A parameter that is misspelt must not silently widen a list.

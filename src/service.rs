@@ -2,6 +2,7 @@
 
 mod application;
 mod background;
+mod bootstrap;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,14 +15,16 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::api::health::Ops;
 use crate::app::Readiness;
+use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
+use crate::model::secret::Secret;
 use crate::server::{self, Limits, ServerStats, Shutdown, ShutdownTrigger};
 use crate::store::migrate::MigrateError;
 use crate::store::{OpenError, Store, StoreOptions, Target};
 use crate::telemetry::Metrics;
 use application::{application, panicked};
-use background::{probe, register, sweep, watch};
+use background::{note_uses, probe, register, sweep, watch};
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -64,6 +67,8 @@ pub struct Parts {
     pub shutdown: Shutdown,
     /// Begins the end.
     pub trigger: ShutdownTrigger,
+    /// Shows the first token of a new database to the person who started the service, if there is one.
+    pub announce: Option<fn(&Secret)>,
 }
 
 /// A running service.
@@ -71,6 +76,7 @@ pub struct Service {
     address: SocketAddr,
     ops_address: SocketAddr,
     store: Store,
+    tokens: Tokens,
     metrics: Arc<Metrics>,
     trigger: ShutdownTrigger,
     public: JoinHandle<server::Outcome>,
@@ -100,18 +106,21 @@ impl Service {
         let listener = listen(public, config.server.listen)?;
         let address = local(&listener, config.server.listen)?;
         readiness.set(probe(&store).await);
-        let background = vec![
+        let tokens = Tokens::new(&store, &parts.clock);
+        let mut background = vec![
             tokio::spawn(watch(store.clone(), readiness.clone())),
             tokio::spawn(sweep(store.clone(), parts.clock.clone())),
+            tokio::spawn(note_uses(tokens.clone())),
         ];
-        let app = application(config, &store, &parts)?;
+        background.extend(bootstrap::begin(config, &store, &parts).await);
+        let app = application(config, &store, &tokens, &parts)?;
         let limits = limits(config);
         let stats = Arc::new(ServerStats::default());
         register(&parts.metrics, &store, &stats);
         let public = tokio::spawn(server::serve(listener, app, limits, parts.shutdown, stats));
         tracing::info!(%address, %ops_address, "listening");
         let Parts { metrics, trigger, .. } = parts;
-        Ok(Self { address, ops_address, store, metrics, trigger, public, ops, background })
+        Ok(Self { address, ops_address, store, tokens, metrics, trigger, public, ops, background })
     }
 
     /// Where the public port listens.
@@ -144,6 +153,9 @@ impl Service {
         let _ = self.ops.task.await;
         for task in self.background {
             task.abort();
+        }
+        if let Err(error) = self.tokens.note_uses().await {
+            tracing::warn!(%error, "the last uses of tokens are not written down");
         }
         self.store.close().await;
         tracing::info!(connections_cut = cut, "ended");

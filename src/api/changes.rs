@@ -8,10 +8,12 @@ use serde::Serialize;
 use super::format::{Format, negotiate};
 use super::query::Query;
 use crate::app::App;
+use crate::auth::caller::Caller;
 use crate::error::{ApiError, ApiResult, Kind};
-use crate::model::change::Change;
+use crate::model::change::{Change, Selection, SubjectKind};
 use crate::model::listing::LIMIT_MAX;
 use crate::model::position::Position;
+use crate::model::role::Permission;
 use crate::routes;
 use crate::store::StoreError;
 
@@ -26,7 +28,7 @@ struct Page<'a> {
 }
 
 /// `GET /changes`
-pub async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> ApiResult {
+pub async fn list(State(app): State<App>, caller: Caller, uri: Uri, headers: HeaderMap) -> ApiResult {
     negotiate(&headers, &[Format::Json])?;
     let query = Query::of(&uri);
     let limit = query.number("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT);
@@ -36,7 +38,11 @@ pub async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> ApiRe
             ApiError::parameter(Kind::Malformed, "after", "is not a position that this service gave")
         })?,
     };
-    let (changes, more) = app.store.changes(after, limit).await?;
+    let selection = selection(&query, &caller)?;
+    let (mut changes, more) = app.store.changes(&selection, after, limit).await?;
+    if !caller.may(Permission::ReadRecord) {
+        changes = changes.into_iter().map(Change::anonymous).collect();
+    }
     let next = changes.last().map_or(after, |change| change.position).encode();
     let body = serde_json::to_string(&Page { changes, next: &next, more })
         .map_err(|error| StoreError::Internal(error.to_string()))?;
@@ -50,4 +56,27 @@ pub async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> ApiRe
         }
     }
     Ok(response)
+}
+
+/// What the caller asks for and may see.
+fn selection(query: &Query, caller: &Caller) -> ApiResult<Selection> {
+    let record = caller.may(Permission::ReadRecord);
+    let actor = query.get("actor").map(|text| {
+        if !record {
+            let detail = format!("actor takes the permission {}", Permission::ReadRecord.name());
+            return Err(ApiError::new(Kind::Forbidden, detail));
+        }
+        let parts = text.split_once(':').map(|(kind, id)| (kind.to_owned(), id.to_owned()));
+        parts.ok_or_else(|| ApiError::parameter(Kind::Invalid, "actor", "must be KIND:ID, such as token:3"))
+    });
+    let subject = query.get("subject").map(|text| {
+        let parts = text.split_once(':').and_then(|(kind, id)| {
+            let id: i64 = id.parse().ok().filter(|id| *id > 0)?;
+            Some((SubjectKind::parse(kind)?, id))
+        });
+        parts.ok_or_else(|| {
+            ApiError::parameter(Kind::Invalid, "subject", "must be user:ID or token:ID, such as user:7")
+        })
+    });
+    Ok(Selection { actor: actor.transpose()?, subject: subject.transpose()?, without_tokens: !record })
 }

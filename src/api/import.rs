@@ -18,6 +18,7 @@ use super::body;
 use super::format::{Format, negotiate};
 use super::query::Query;
 use crate::app::App;
+use crate::auth::caller::Caller;
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::model::import::{KeyBy, Outcome};
 use crate::store::StoreError;
@@ -34,7 +35,13 @@ const PROGRESS: Duration = Duration::from_secs(5);
 const DISCARDED_MAX: usize = 64 << 20;
 
 /// `POST /users/import`
-pub async fn import(State(app): State<App>, uri: Uri, headers: HeaderMap, body: Body) -> ApiResult {
+pub async fn import(
+    State(app): State<App>,
+    caller: Caller,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult {
     negotiate(&headers, &[Format::Ndjson])?;
     let options = options(&Query::of(&uri), &headers)?;
     if app.store.is_read_only() {
@@ -49,7 +56,7 @@ pub async fn import(State(app): State<App>, uri: Uri, headers: HeaderMap, body: 
     };
     let patience = app.limits.timeout / 2;
     let (report, mut lines) = Report::new();
-    let work = tokio::spawn(run(app, input, options, report).in_current_span());
+    let work = tokio::spawn(run(app, caller, input, options, report).in_current_span());
     // What is wrong at once still has a status.
     let first = tokio::time::timeout(patience, lines.recv()).await;
     if let Ok(None) = first {
@@ -148,13 +155,14 @@ impl Report {
 /// Imports, and tells of it. An error that comes before anything was told is given back instead.
 async fn run(
     app: App,
+    caller: Caller,
     input: Box<dyn Read + Send>,
     options: ImportOptions,
     mut report: Report,
 ) -> Option<ApiError> {
     let mode = options.mode;
     let shutdown = app.shutdown.clone();
-    let author = || app.author();
+    let author = || app.author(&caller);
     let stop = Box::pin(async move { shutdown.begun().await });
     let mut observe = |event: Event<'_>| report.hear(&event, mode);
     let (totals, outcome) = import::run(&app.store, &author, input, &options, stop, &mut observe).await;

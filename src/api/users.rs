@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::format::{Format, negotiate};
 use super::{body, list as listing};
 use crate::app::App;
+use crate::auth::caller::Caller;
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::model::etag::{Condition, of_version};
 use crate::model::json::{self, kind, parse_object};
@@ -50,6 +51,7 @@ pub async fn get(State(app): State<App>, UserId(id): UserId, headers: HeaderMap)
 /// `POST /users`
 pub async fn create(
     State(app): State<App>,
+    caller: Caller,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -58,7 +60,7 @@ pub async fn create(
     negotiate(&headers, &[Format::Json])?;
     let bytes = body::read(&app, &headers, body, JSON).await?;
     let map = parse_object(&bytes)?;
-    let context = context(&app, &headers, &method, &uri, &bytes)?;
+    let context = context(&app, &caller, &headers, &method, &uri, &bytes)?;
     let results = app.store.write(context, vec![Operation::Create(map)]).await?;
     let user = single(results)?.ok_or(StoreError::NotFound)?;
     let mut response = one(StatusCode::CREATED, &user);
@@ -71,17 +73,24 @@ pub async fn create(
 /// `PUT /users/{id}`
 pub async fn replace(
     State(app): State<App>,
+    caller: Caller,
     UserId(id): UserId,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult {
-    change(&app, id, &headers, body, JSON, Operation::Replace).await
+    change(&app, &caller, id, &headers, body, JSON, Operation::Replace).await
 }
 
 /// `PATCH /users/{id}`
-pub async fn patch(State(app): State<App>, UserId(id): UserId, headers: HeaderMap, body: Body) -> ApiResult {
+pub async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    UserId(id): UserId,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult {
     const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-    let outcome = change(&app, id, &headers, body, PATCH, Operation::Patch).await;
+    let outcome = change(&app, &caller, id, &headers, body, PATCH, Operation::Patch).await;
     let mut response = outcome.into_response();
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // RFC 5789 section 2.2
@@ -92,9 +101,14 @@ pub async fn patch(State(app): State<App>, UserId(id): UserId, headers: HeaderMa
 }
 
 /// `DELETE /users/{id}`
-pub async fn delete(State(app): State<App>, UserId(id): UserId, headers: HeaderMap) -> ApiResult {
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    UserId(id): UserId,
+    headers: HeaderMap,
+) -> ApiResult {
     let operation = Operation::Delete(id, body::preconditions(&headers)?);
-    let context = WriteContext { author: app.author(), idempotency: None };
+    let context = WriteContext { author: app.author(&caller), idempotency: None };
     app.store.write(context, vec![operation]).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -102,6 +116,7 @@ pub async fn delete(State(app): State<App>, UserId(id): UserId, headers: HeaderM
 /// `POST /users/batch`
 pub async fn batch(
     State(app): State<App>,
+    caller: Caller,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -110,7 +125,7 @@ pub async fn batch(
     negotiate(&headers, &[Format::Json])?;
     let bytes = body::read(&app, &headers, body, JSON).await?;
     let operations = read_batch(&parse_object(&bytes)?).map_err(ApiError::invalid)?;
-    let context = context(&app, &headers, &method, &uri, &bytes)?;
+    let context = context(&app, &caller, &headers, &method, &uri, &bytes)?;
     let ids: Vec<Option<i64>> = operations.iter().map(Operation::target).collect();
     let results = app.store.write(context, operations).await.map_err(ApiError::in_batch)?;
     let results: Vec<Value> = results.iter().zip(ids).map(|(written, id)| result(written, id)).collect();
@@ -119,6 +134,7 @@ pub async fn batch(
 
 async fn change(
     app: &App,
+    caller: &Caller,
     id: i64,
     headers: &HeaderMap,
     body: Body,
@@ -128,7 +144,7 @@ async fn change(
     negotiate(headers, &[Format::Json])?;
     let preconditions = body::preconditions(headers)?;
     let map = parse_object(&body::read(app, headers, body, types).await?)?;
-    let context = WriteContext { author: app.author(), idempotency: None };
+    let context = WriteContext { author: app.author(caller), idempotency: None };
     let results = app.store.write(context, vec![operation(id, map, preconditions)]).await?;
     let user = single(results)?.ok_or(StoreError::NotFound)?;
     Ok(one(StatusCode::OK, &user))
@@ -136,13 +152,14 @@ async fn change(
 
 fn context(
     app: &App,
+    caller: &Caller,
     headers: &HeaderMap,
     method: &Method,
     uri: &Uri,
     bytes: &[u8],
 ) -> ApiResult<WriteContext> {
-    let author = app.author();
-    let idempotency = body::idempotency_key(headers, &author.actor, method, uri, bytes)?;
+    let author = app.author(caller);
+    let idempotency = body::idempotency_key(headers, &caller.identity.key, method, uri, bytes)?;
     Ok(WriteContext { author, idempotency })
 }
 
@@ -154,17 +171,12 @@ impl<S: Send + Sync> FromRequestParts<S> for UserId {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let text = Path::<String>::from_request_parts(parts, state).await;
-        read_id(text.as_ref().map_or("", |Path(text)| text.as_str())).map(Self)
+        match super::read_id(text.as_ref().map_or("", |Path(text)| text.as_str())) {
+            Some(Some(id)) => Ok(Self(id)),
+            Some(None) => Err(StoreError::NotFound.into()),
+            None => Err(ApiError::new(Kind::Malformed, "a user's id is a whole number")),
+        }
     }
-}
-
-/// Numbers beyond 64 bits are numbers too: no user has them.
-fn read_id(text: &str) -> ApiResult<i64> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(ApiError::new(Kind::Malformed, "a user's id is a whole number"));
-    }
-    text.parse().map_err(|_| StoreError::NotFound.into())
 }
 
 fn single(results: Vec<Written>) -> Result<Option<User>, StoreError> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::{Failure, REFUSED, STOPPED, open, print};
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, ExportConfig, ImportConfig, ImportMode};
+use crate::model::actor::Actor;
 use crate::model::filter::Filter;
 use crate::model::import::{KeyBy, Outcome};
 use crate::model::listing::Listing;
@@ -23,8 +24,6 @@ use crate::transfer::import::{self, End, Event, ImportOptions, Mode};
 use crate::transfer::output::Output;
 use crate::transfer::reader::ReaderOptions;
 
-/// Whom the journal names.
-const ACTOR: &str = "cli";
 /// Most refused rows that are told on stderr; `--errors` keeps all.
 const TOLD_MAX: u64 = 100;
 /// Most changes that a dry run shows.
@@ -61,7 +60,7 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
             console.progress(totals.rows, "rows", part);
         }
     };
-    let author = || Author { now: Clock::System.now(), actor: ACTOR.to_owned() };
+    let author = || Author::local(Clock::System.now(), Actor::command("import"));
     let stop = Box::pin(shutdown.begun());
     let (totals, outcome) = import::run(&store, &author, input, &options, stop, &mut observe).await;
     store.close().await;

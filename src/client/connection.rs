@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::ClientError;
 use super::profiles::{self, DEFAULT, Profile, Profiles};
 use super::text::visible;
-use crate::config::{ConnectionConfig, ProfileConfig, Secret, ServerUrl};
+use crate::config::{ConnectionConfig, Credential, ProfileConfig, ServerUrl};
 
 /// A server, and what belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Target {
     /// The address.
     pub url: ServerUrl,
     /// The token for it, if there is one.
-    pub token: Option<Secret>,
+    pub token: Option<Credential>,
     /// The authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
 }
@@ -111,7 +111,7 @@ mod tests {
         let path = directory.path().join("profiles.toml");
         let profile = |text: &str, token: &str| Profile {
             url: url(text),
-            token: Secret::token(token).unwrap(),
+            token: Credential::token(token).unwrap(),
             ca_file: None,
             insecure_http: text == "http://plain-on-purpose",
         };
@@ -131,7 +131,7 @@ mod tests {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let config = ConnectionConfig {
             url: some(address).map(|address| url(&address)),
-            token: some(token).map(|token| Secret::token(&token).unwrap()),
+            token: some(token).map(|token| Credential::token(&token).unwrap()),
             profile: ProfileConfig { name: some(name), ..profile.clone() },
             ca_file: None,
             insecure_http: false,
@@ -139,7 +139,7 @@ mod tests {
             retry_time: Duration::ZERO,
         };
         let target = resolve(&config).map_err(|error| error.message)?;
-        Ok(format!("{} {}", target.url, target.token.as_ref().map_or("-", Secret::expose)))
+        Ok(format!("{} {}", target.url, target.token.as_ref().map_or("-", Credential::expose)))
     }
 
     #[test]

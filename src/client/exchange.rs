@@ -16,7 +16,7 @@ use super::retry::Schedule;
 use super::trouble::Trouble;
 use super::{ClientError, ErrorKind};
 use crate::clock::Clock;
-use crate::config::{Secret, ServerUrl};
+use crate::config::{Credential, ServerUrl};
 
 /// Most bytes of an answer; a page of Roster's has some MiB.
 const BODY_MAX: usize = 64 << 20;
@@ -26,7 +26,7 @@ pub struct Settings {
     /// The server.
     pub url: ServerUrl,
     /// The token for it.
-    pub token: Option<Secret>,
+    pub token: Option<Credential>,
     /// The authorities to trust instead of the system's, a PEM file.
     pub ca_file: Option<PathBuf>,
     /// How long to wait for a connection and for the next bytes.
@@ -233,7 +233,7 @@ impl Client {
 }
 
 /// The value of `Authorization` (RFC 6750 section 2.1), marked so that nothing shows it.
-fn authorization(token: &Secret) -> Result<HeaderValue, ClientError> {
+fn authorization(token: &Credential) -> Result<HeaderValue, ClientError> {
     let value = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
     let mut value = value.map_err(|_| ClientError::usage("the token cannot stand in a header field"))?;
     value.set_sensitive(true);

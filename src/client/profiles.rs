@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ClientError;
 use super::text::visible;
-use crate::config::{Secret, ServerUrl};
+use crate::config::{Credential, ServerUrl};
 use crate::transfer::output::Output;
 
 /// The profile that is used when none is named.
@@ -24,7 +24,7 @@ pub struct Profile {
     /// The address.
     pub url: ServerUrl,
     /// The token, for this address alone.
-    pub token: Secret,
+    pub token: Credential,
     /// The authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// Whether the token may go over plain HTTP to another machine.
@@ -92,7 +92,7 @@ fn parse(bytes: &[u8]) -> Result<Profiles, String> {
     for (name, profile) in written.profiles {
         let wrong = |what: &str, problem: String| format!("{what} of the profile {name:?} {problem}");
         let url = ServerUrl::parse(&profile.url).map_err(|problem| wrong("url", problem))?;
-        let token = Secret::token(&profile.token).map_err(|problem| wrong("token", problem))?;
+        let token = Credential::token(&profile.token).map_err(|problem| wrong("token", problem))?;
         let WrittenProfile { ca_file, insecure_http, .. } = profile;
         profiles.insert(name, Profile { url, token, ca_file, insecure_http });
     }
@@ -137,7 +137,7 @@ mod tests {
     fn profile(url: &str) -> Profile {
         Profile {
             url: ServerUrl::parse(url).unwrap(),
-            token: Secret::token("rst_hunter2").unwrap(),
+            token: Credential::token("rst_hunter2").unwrap(),
             ca_file: Some("/etc/ca.pem".into()),
             insecure_http: url.starts_with("http:"),
         }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use super::ClientError;
-use crate::config::Secret;
+use crate::config::Credential;
 
 /// Most bytes of a line that a terminal hands over (`MAX_CANON` of Linux); it drops the rest without a word.
 const LINE_MAX: usize = 4095;
@@ -58,7 +58,7 @@ impl Drop for Hidden {
 /// # Errors
 ///
 /// There is no token. Nothing of what was read is repeated.
-pub async fn read_token(prompt: &str) -> Result<Secret, ClientError> {
+pub async fn read_token(prompt: &str) -> Result<Credential, ClientError> {
     let typed = io::stdin().is_terminal();
     let hidden = if typed { Some(Hidden::begin().map_err(unreadable)?) } else { None };
     if typed {
@@ -83,7 +83,7 @@ pub async fn read_token(prompt: &str) -> Result<Secret, ClientError> {
             "the token is too long to be typed: put it into a file, and stdin from it",
         ));
     }
-    Secret::token(&text).map_err(|problem| ClientError::usage(format!("the token on stdin {problem}")))
+    Credential::token(&text).map_err(|problem| ClientError::usage(format!("the token on stdin {problem}")))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is the last that is done with it")]

@@ -3,6 +3,7 @@
 //! clap takes every setting as plain text and `settings.rs` checks it later, so that all that is wrong
 //! can be said at once.
 
+pub(super) mod callers;
 pub(super) mod client;
 mod texts;
 pub(super) mod transfer;
@@ -13,6 +14,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Parser};
 use clap_complete::Shell;
 
+use callers::{CallerArgs, TokenArgs};
 use client::{LoginArgs, LogoutArgs, RecordArgs, UsersArgs};
 use texts::{AFTER_HELP, INTRODUCTION};
 use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
@@ -44,8 +46,8 @@ pub(super) enum Subcommand {
 
     /// Serve the users API
     ///
-    /// Callers cannot be authenticated yet, so that only a loopback address may be served. SIGTERM and
-    /// SIGINT end the server gracefully, a second signal at once. Logs go to stdout.
+    /// Every caller needs a credential; on a new database, the first start tells how to get one. SIGTERM
+    /// and SIGINT end the server gracefully, a second signal at once. Logs go to stdout.
     Serve(ServeArgs),
 
     /// Bring the database's schema up to date
@@ -98,6 +100,11 @@ pub(super) enum Subcommand {
     /// The token itself remains valid until it ends or is revoked on the server.
     Logout(LogoutArgs),
 
+    /// Give, list and revoke the tokens that callers show
+    ///
+    /// Works on the database itself, whether a server runs or not, so that nobody is ever locked out.
+    Token(TokenArgs),
+
     /// Ask a running server whether it is ready, for the health check of a container
     ///
     /// Asks /readyz on the operations address. Exit code 0 means ready, 1 means not ready.
@@ -142,6 +149,8 @@ pub(super) struct ServeArgs {
     pub(super) pool: PoolArgs,
     #[command(flatten)]
     pub(super) listen: ListenArgs,
+    #[command(flatten)]
+    pub(super) callers: CallerArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
     #[command(flatten)]
@@ -224,7 +233,7 @@ pub(super) struct PoolArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Addresses")]
 pub(super) struct ListenArgs {
-    /// The address of the API, a loopback address; port 0 picks a free one
+    /// The address of the API; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(super) listen: OsString,
     /// The address of /livez, /readyz and /metrics; port 0 picks a free one

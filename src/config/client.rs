@@ -9,7 +9,7 @@ use super::args::client::{
     CreateArgs, ListArgs, LoginArgs, LogoutArgs, OutputArgs, ProfileArgs, RecordArgs, ServerArgs, UpdateArgs,
     UsersArgs, UsersCommand,
 };
-use super::secret::Secret;
+use super::credential::Credential;
 use super::server_url::ServerUrl;
 use super::settings::field;
 use super::sources::{Sources, Told, read_secret, shown};
@@ -149,7 +149,7 @@ fn rest(
     sources: &mut Sources<'_>,
     args: &ServerArgs,
     url: Option<ServerUrl>,
-    token: Option<Secret>,
+    token: Option<Credential>,
 ) -> Option<ConnectionConfig> {
     let profile = profile(sources, &args.profile);
     let ca_file = sources.optional(("ca_file", args.ca_file.as_deref()), |path| Ok(PathBuf::from(path)));
@@ -190,17 +190,17 @@ fn profiles(sources: &Sources<'_>) -> Option<PathBuf> {
 }
 
 /// The token of the environment; there is no flag for it, since others can see command lines.
-fn token(sources: &mut Sources<'_>) -> Result<Option<Secret>, Told> {
+fn token(sources: &mut Sources<'_>) -> Result<Option<Credential>, Told> {
     let environment = sources.environment();
     let read = match (environment.get(TOKEN), environment.get(TOKEN_FILE)) {
         (Some(_), Some(_)) => Err(format!("{TOKEN}: {TOKEN_FILE} is set too; set only one of the two")),
         (Some(value), None) => value
             .to_str()
             .ok_or_else(|| "is not valid UTF-8".to_owned())
-            .and_then(Secret::token)
+            .and_then(Credential::token)
             .map_err(|problem| format!("{TOKEN}: {problem}")),
         (None, Some(path)) => read_secret(path.as_ref())
-            .and_then(|text| Secret::token(&text))
+            .and_then(|text| Credential::token(&text))
             .map_err(|problem| format!("{TOKEN_FILE}: the file {}: {problem}", shown(path.as_ref()))),
         (None, None) => return Ok(None),
     };

@@ -21,11 +21,11 @@ const WITHOUT_DEFAULT: &[&str] = &["url", "use_profile", "ca_file"];
 /// All of the command line, with the variable of each setting in its help.
 pub(super) fn all() -> clap::Command {
     let profile = |arg: Arg| arg.visible_alias("profile");
-    Cli::command()
+    let command = Cli::command()
         // Only here: `users create --profile` is an attribute of the user.
         .mut_subcommand("login", |login| login.mut_arg("use_profile", profile))
-        .mut_subcommand("logout", |logout| logout.mut_arg("use_profile", profile))
-        .mut_subcommands(with_variables)
+        .mut_subcommand("logout", |logout| logout.mut_arg("use_profile", profile));
+    with_variables(command)
 }
 
 fn with_variables(command: clap::Command) -> clap::Command {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::args::{DatabaseArgs, DemoArgs, HealthArgs, ListenArgs, LogArgs, MigrateArgs, ServeArgs};
+use super::callers::{CallersConfig, callers};
 use super::database_url::DatabaseUrl;
 use super::definitions;
 use super::environment::Environment;
@@ -22,6 +23,8 @@ pub struct ServeConfig {
     pub migrate: bool,
     /// Whether to refuse writes.
     pub read_only: bool,
+    /// Who may call.
+    pub callers: CallersConfig,
     /// The addresses and limits of the server.
     pub server: ServerConfig,
     /// What is logged and how.
@@ -47,7 +50,7 @@ pub struct DatabaseConfig {
 /// The addresses and limits of the server. Durations are at most 24 hours.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// The address of the API, on loopback; port 0 picks a free one.
+    /// The address of the API; port 0 picks a free one.
     pub listen: SocketAddr,
     /// The address of the operations endpoints; port 0 picks a free one.
     pub ops_listen: SocketAddr,
@@ -137,6 +140,7 @@ pub(super) fn serve(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<Serve
     let timeout = sources.written(field!(pool.database_timeout), positive_duration);
     let migrate = sources.written(field!(pool.migrate), migrate_at_start);
     let read_only = sources.displayed(field!(writing.read_only), boolean);
+    let callers = callers(sources, &args.callers);
     let server = server(sources, args);
     let log = log(sources, &args.log);
     let (url, wait) = target?;
@@ -144,6 +148,7 @@ pub(super) fn serve(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<Serve
         database: DatabaseConfig { url, wait, connections: connections?, timeout: timeout? },
         migrate: migrate?,
         read_only: read_only?,
+        callers: callers?,
         server: server?,
         log: log?,
         otlp: otlp(sources),
@@ -151,13 +156,14 @@ pub(super) fn serve(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<Serve
 }
 
 pub(super) fn demo(sources: &mut Sources<'_>, args: &DemoArgs) -> Option<DemoConfig> {
-    let addresses = addresses(sources, &args.listen, demo_ops_address);
+    let addresses = addresses(sources, &args.listen, demo_address);
     let log = log(sources, &args.log);
     let defaults = serve_defaults().map_err(|problem| sources.problem(problem)).ok()?;
     let (listen, ops_listen) = addresses?;
     let server = ServerConfig { listen, ops_listen, ..defaults.server };
     let otlp = otlp(sources);
-    Some(DemoConfig { serve: ServeConfig { server, log: log?, otlp, ..defaults } })
+    let callers = CallersConfig { open: true, ..CallersConfig::default() };
+    Some(DemoConfig { serve: ServeConfig { server, callers, log: log?, otlp, ..defaults } })
 }
 
 pub(super) fn migrate(sources: &mut Sources<'_>, args: &MigrateArgs) -> Option<MigrateConfig> {
@@ -213,24 +219,16 @@ fn server(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<ServerConfig> {
 fn addresses(
     sources: &mut Sources<'_>,
     args: &ListenArgs,
-    ops_address: fn(&str) -> Result<SocketAddr, String>,
+    read: fn(&str) -> Result<SocketAddr, String>,
 ) -> Option<(SocketAddr, SocketAddr)> {
-    let listen = sources.displayed(field!(args.listen), public_address);
-    let ops_listen = sources.displayed(field!(args.ops_listen), ops_address);
+    let listen = sources.displayed(field!(args.listen), read);
+    let ops_listen = sources.displayed(field!(args.ops_listen), read);
     listen.zip(ops_listen)
 }
 
-fn public_address(text: &str) -> Result<SocketAddr, String> {
-    let problem = "is not a loopback address; callers cannot be authenticated yet, so only loopback addresses \
-                   (127.0.0.0/8, ::1) may be served";
-    loopback(text, problem)
-}
-
-fn demo_ops_address(text: &str) -> Result<SocketAddr, String> {
-    loopback(text, "is not a loopback address (127.0.0.0/8, ::1), and demo serves no other")
-}
-
-fn loopback(text: &str, problem: &str) -> Result<SocketAddr, String> {
+/// `demo` lets everybody in.
+fn demo_address(text: &str) -> Result<SocketAddr, String> {
+    let problem = "is not a loopback address (127.0.0.0/8, ::1), and demo serves no other";
     Some(address(text)?).filter(|address| address.ip().is_loopback()).ok_or_else(|| problem.to_owned())
 }
 

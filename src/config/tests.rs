@@ -114,6 +114,8 @@ fn each_variable_and_each_flag_changes_the_effective_value() {
             "users get" | "users delete" | "users find" => " 7",
             "users update" => " 7 --name=x",
             "users create" => " --name=x",
+            "token create" => " --name=x --role=reader",
+            "token revoke" => " 7",
             _ => "",
         };
         let name = &format!("{name}{operands}");

@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 
 use serde_json::{Map, Value, json};
 
+use crate::model::actor::Actor;
 use crate::store::journal::Author;
 use crate::store::users::{Operation, WriteContext};
 
 /// Whom the journal names for the sample users. `now` in microseconds since 1970-01-01 UTC.
 pub fn context(now: i64) -> WriteContext {
-    WriteContext { author: Author { now, actor: "demo".to_owned() }, idempotency: None }
+    WriteContext { author: Author::local(now, Actor::sole("demo")), idempotency: None }
 }
 
 /// Creates of all sample users.

@@ -9,6 +9,14 @@ pub enum Kind {
     Malformed,
     /// It can be parsed, but values are wrong.
     Invalid,
+    /// The request has no credential, or none that is understood.
+    Unauthenticated,
+    /// The credential is not good.
+    InvalidToken,
+    /// The caller may not do this.
+    Forbidden,
+    /// The caller asks too often, or failed too often.
+    TooManyRequests,
     /// No such route or thing.
     NotFound,
     /// The route exists, but not with this method.
@@ -52,6 +60,10 @@ impl Kind {
         match self {
             Self::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The request can't be parsed"),
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Values are wrong"),
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "This takes a credential"),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token", "The credential is not good"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "You may not do this"),
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Wait before you ask again"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here"),
             Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "No media type that you accept can be made"),

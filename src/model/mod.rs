@@ -12,5 +12,7 @@ pub mod listing;
 pub mod place;
 pub mod position;
 pub mod role;
+pub mod secret;
+pub mod token;
 pub mod user;
 mod user_input;

@@ -170,12 +170,17 @@ impl User {
 
     /// All attributes, in the order of [`Field::NAMES`].
     pub fn to_json(&self) -> Value {
+        Value::Object(self.attributes())
+    }
+
+    /// The members of [`User::to_json`].
+    pub fn attributes(&self) -> Map<String, Value> {
         let mut map = Map::new();
         for name in Field::NAMES {
             let value = Field::parse(name).and_then(|field| self.attribute(&field));
             map.insert(name.to_owned(), value.unwrap_or(Value::Null));
         }
-        Value::Object(map)
+        map
     }
 }
 

@@ -1,6 +1,7 @@
 //! The contract, put together from the route table, one description per operation, and the limits that the
 //! code itself enforces. `openapi.json` is the reviewed copy; a test fails when the two differ.
 
+mod callers;
 pub mod operations;
 mod parameters;
 mod responses;
@@ -10,6 +11,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::auth::gate::Access;
+use crate::error::Kind;
 use crate::routes;
 
 /// The whole document (OpenAPI 3.1).
@@ -17,6 +20,7 @@ pub fn document() -> Value {
     let mut paths = Map::new();
     for route in routes::public() {
         let mut operation = (route.describe)();
+        restrict(&mut operation, route.access);
         if let Some(map) = operation.as_object_mut() {
             map.shift_insert(0, "operationId".to_owned(), route.id.into());
         }
@@ -35,16 +39,36 @@ pub fn document() -> Value {
         "tags": [
             { "name": "users", "description": "The directory itself." },
             { "name": "changes", "description": "What happened to it, in order." },
+            { "name": "callers", "description": "Who may ask, and what." },
             { "name": "service", "description": "About this service." },
         ],
+        "security": [{ "bearer": [] }],
         "paths": paths,
         "components": {
+            "securitySchemes": { "bearer": {
+                "type": "http", "scheme": "bearer",
+                "description": "A token that this service gave (`rst_…`), or a JWT of an issuer that it trusts (RFC 6750).",
+            } },
             "schemas": schemas::all(),
             "parameters": parameters::all(),
             "headers": responses::headers(),
             "responses": responses::all(),
         },
     })
+}
+
+/// What an operation says of those who may ask it.
+fn restrict(operation: &mut Value, access: Access) {
+    match access {
+        Access::Anyone => operation["security"] = json!([]),
+        Access::Needs(permission) => {
+            operation["x-permission"] = permission.name().into();
+            for kind in [Kind::Unauthenticated, Kind::Forbidden, Kind::TooManyRequests] {
+                let status = kind.parts().0;
+                operation["responses"][status.as_str()] = responses::of_status(status.as_u16());
+            }
+        }
+    }
 }
 
 /// The document as it is committed and served.

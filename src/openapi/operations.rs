@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+pub use super::callers::{create_token, get_me, get_token, list_tokens, patch_token, revoke_token};
+
 use super::parameters::parameter;
 use super::responses::{header, with_errors};
 use super::schemas::schema;
@@ -15,7 +17,7 @@ fn user(description: &str) -> Value {
     })
 }
 
-fn body(types: &[&str], name: &str) -> Value {
+pub(super) fn body(types: &[&str], name: &str) -> Value {
     let mut content = json!({});
     for kind in types {
         content[*kind] = json!({ "schema": schema(name) });
@@ -23,7 +25,7 @@ fn body(types: &[&str], name: &str) -> Value {
     json!({ "required": true, "content": content })
 }
 
-const WRITE: &[Kind] = &[
+pub(super) const WRITE: &[Kind] = &[
     Kind::NotAcceptable,
     Kind::Taken,
     Kind::RequestTimeout,
@@ -185,12 +187,14 @@ pub fn delete_user() -> Value {
 
 /// `GET /changes`
 pub fn list_changes() -> Value {
+    let names = ["after", "limit", "actor", "subject"];
     json!({
         "tags": ["changes"], "summary": "Follow the changes",
         "description": "A page of the journal after a position, from its beginning without one. Ask again with `next` \
             as `after`: nothing is missed and nothing repeated, whatever the order in which writers commit. \
-            An entry appears when no earlier one can come any more.",
-        "parameters": [parameter("after"), parameter("limit")],
+            An entry appears when no earlier one can come any more. Who did it from where, and what concerns tokens, \
+            is shown to callers with the permission `record:read`.",
+        "parameters": names.map(parameter),
         "responses": with_errors(json!({ "200": {
             "description": "Changes in their order.",
             "headers": { "Link": header("Link") },

@@ -37,7 +37,7 @@ pub(super) fn all() -> Value {
             "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 128 },
         },
     });
-    for (name, value) in headers().into_iter().chain(listing()).chain(import()) {
+    for (name, value) in headers().into_iter().chain(listing()).chain(import()).chain(record()) {
         all[name] = value;
     }
     all
@@ -65,6 +65,29 @@ fn headers() -> [(&'static str, Value); 3] {
             "description": "Any text of your choice, new for each new request. The answer is kept for 24 hours: the same request with the same key gets it again and nothing is done twice. Another request with the key gets 422; while the first one runs, 409.",
             "schema": { "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX, "pattern": "^[!-~]+$" },
             "example": "2f1c7d58-create-ana",
+        })),
+    ]
+}
+
+#[rustfmt::skip]
+fn record() -> [(&'static str, Value); 4] {
+    [
+        ("actor", json!({
+            "name": "actor", "in": "query",
+            "description": "Only what this actor did, as `KIND:ID`. It takes the permission `record:read`.",
+            "schema": { "type": "string", "pattern": "^[a-z]+:[^\\u0000]*$", "maxLength": 4096 }, "example": "token:3",
+        })),
+        ("subject", json!({
+            "name": "subject", "in": "query", "description": "Only what was done to this user or token.",
+            "schema": { "type": "string", "pattern": "^(user|token):[1-9][0-9]{0,17}$" }, "example": "user:7",
+        })),
+        ("tokenId", json!({
+            "name": "id", "in": "path", "required": true, "description": "The token's id.",
+            "schema": { "type": "integer", "format": "int64", "minimum": 1, "maximum": i64::MAX },
+        })),
+        ("tokenCursor", json!({
+            "name": "cursor", "in": "query", "description": "Where to go on: take it from the `next` link.",
+            "schema": { "type": "integer", "format": "int64", "minimum": 0, "maximum": i64::MAX },
         })),
     ]
 }

@@ -25,14 +25,21 @@ pub(super) fn with_errors(own: Value, kinds: &[Kind]) -> Value {
         Kind::Internal,
     ]) {
         let status = kind.parts().0;
-        all[status.as_str()] = response(name_of(status.as_u16()));
+        all[status.as_str()] = of_status(status.as_u16());
     }
     all
+}
+
+/// A reference to the answer that an error with this status is.
+pub(super) fn of_status(status: u16) -> Value {
+    response(name_of(status))
 }
 
 fn name_of(status: u16) -> &'static str {
     match status {
         400 => "Malformed",
+        401 => "Unauthenticated",
+        403 => "Forbidden",
         404 => "NotFound",
         406 => "NotAcceptable",
         408 => "RequestTimeout",
@@ -42,6 +49,7 @@ fn name_of(status: u16) -> &'static str {
         415 => "UnsupportedMediaType",
         421 => "Misdirected",
         422 => "Invalid",
+        429 => "TooManyRequests",
         503 => "Unavailable",
         507 => "StorageFull",
         _ => "Internal",
@@ -52,10 +60,13 @@ fn name_of(status: u16) -> &'static str {
 pub(super) fn all() -> Value {
     let problems = [
         ("Malformed", "The request can't be parsed."),
-        ("NotFound", "There is no such user."),
+        ("Unauthenticated", "There is no credential, or it is not good. `WWW-Authenticate` says which (RFC 6750)."),
+        ("Forbidden", "The caller may not do this; `detail` names the permission that it takes."),
+        ("TooManyRequests", "Too many credentials from this address have failed, or the caller asks more often than it may. `Retry-After` says when to try again."),
+        ("NotFound", "There is no such thing."),
         ("NotAcceptable", "None of the media types in `Accept` can be made."),
         ("RequestTimeout", "The body came too slowly."),
-        ("Misdirected", "While callers are not authenticated, only requests to `localhost` and loopback addresses are answered: a web page must not reach this service under a name of its own."),
+        ("Misdirected", "While the service lets everybody in, as `roster demo` does, only requests to `localhost` and loopback addresses are answered: a web page must not reach it under a name of its own."),
         ("Conflict", "The change does not fit the state of the directory: a value that must be unique is taken, or a request with the same `Idempotency-Key` is still running."),
         ("PreconditionFailed", "The user is not the one that `If-Match` or `If-None-Match` says."),
         ("TooLarge", "The body is too large."),
@@ -71,8 +82,10 @@ pub(super) fn all() -> Value {
             "description": description,
             "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
         });
-        if name == "Unavailable" {
-            value["headers"] = json!({ "Retry-After": header("RetryAfter") });
+        match name {
+            "Unavailable" | "TooManyRequests" => value["headers"] = json!({ "Retry-After": header("RetryAfter") }),
+            "Unauthenticated" | "Forbidden" => value["headers"] = json!({ "WWW-Authenticate": header("WWWAuthenticate") }),
+            _ => {}
         }
         all.insert(name.to_owned(), value);
     }
@@ -105,6 +118,10 @@ pub(super) fn headers() -> Value {
         "RosterTotalCount": {
             "description": "How many users the list has in all, with `count=exact`.",
             "schema": { "type": "integer", "minimum": 0 },
+        },
+        "WWWAuthenticate": {
+            "description": "`Bearer`, with `error` where a credential was sent (RFC 6750 section 3).",
+            "required": true, "schema": { "type": "string" },
         },
         "RetryAfter": {
             "description": "Seconds to wait before trying again.",

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::users::BATCH_MAX;
-use crate::model::change::Action;
+use crate::model::change::{Action, SubjectKind};
 use crate::model::email::EMAIL_REFUSED;
 use crate::model::user::{
     EMAIL_MAX, EXTERNAL_ID_MAX, Field, KEY_BYTES_MAX, NAME_MAX, PROFILE_NUMBER_MAX, READ_ONLY,
@@ -16,7 +16,7 @@ pub(super) fn schema(name: &str) -> Value {
 
 pub(super) fn all() -> Value {
     let mut all = Map::new();
-    for (name, value) in users().into_iter().chain(batch()).chain(others()) {
+    for (name, value) in users().into_iter().chain(batch()).chain(others()).chain(super::callers::schemas()) {
         all.insert(name.to_owned(), value);
     }
     Value::Object(all)
@@ -165,15 +165,17 @@ fn others() -> Vec<(&'static str, Value)> {
         })),
         ("Change", json!({
             "type": "object", "additionalProperties": false,
-            "required": ["position", "at", "actor", "action", "subject", "version", "change"],
+            "required": ["position", "at", "action", "subject", "version", "change"],
             "properties": {
                 "position": { "type": "string", "description": "Opaque; for `after`." },
                 "at": { "type": "string", "format": "date-time" },
-                "actor": { "type": "string", "description": "Who did it." },
+                "actor": schema("Actor"),
+                "request_id": { "type": "string", "description": "The id of the request that did it." },
+                "address": { "type": "string", "description": "The address of the client." },
                 "action": { "type": "string", "enum": actions },
                 "subject": {
                     "type": "object", "additionalProperties": false, "required": ["kind", "id"],
-                    "properties": { "kind": { "const": "user" }, "id": { "type": "integer", "format": "int64" } },
+                    "properties": { "kind": { "type": "string", "enum": SubjectKind::ALL.map(SubjectKind::name) }, "id": { "type": "integer", "format": "int64" } },
                 },
                 "version": { "type": "integer", "format": "int64", "description": "The version that this change made; of a deletion, the last one. Apply an entry only if it is larger than the one you have." },
                 "change": {

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::http::uri::Authority;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -16,6 +16,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{Parts, StartError};
 use crate::api::docs;
 use crate::app::{App, RequestLimits, Texts};
+use crate::auth::gate::Gate;
+use crate::auth::limits::Limits;
+use crate::auth::tokens::Tokens;
 use crate::config::ServeConfig;
 use crate::directory::coalescer::Lookups;
 use crate::error::{ApiError, Kind};
@@ -24,13 +27,19 @@ use crate::telemetry::{Observer, RequestIds, observe};
 use crate::{openapi, routes};
 
 /// The public router with its layers, the outermost last.
-pub(super) fn application(config: &ServeConfig, store: &Store, parts: &Parts) -> Result<Router, StartError> {
+pub(super) fn application(
+    config: &ServeConfig,
+    store: &Store,
+    tokens: &Tokens,
+    parts: &Parts,
+) -> Result<Router, StartError> {
     let document = openapi::document();
     let limits =
         RequestLimits { max_body: config.server.max_body_bytes, timeout: config.server.request_timeout };
     let app = App {
         store: store.clone(),
         lookups: Lookups::start(store),
+        tokens: tokens.clone(),
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
         shutdown: parts.shutdown.clone(),
@@ -43,12 +52,21 @@ pub(super) fn application(config: &ServeConfig, store: &Store, parts: &Parts) ->
     };
     let ids = Arc::new(RequestIds::from_system());
     let observer = Observer::new(parts.metrics.clone(), ids, parts.traced);
-    Ok(routes::router()
+    Ok(routes::router(&gate(config, tokens, parts))
         .with_state(app)
         .layer(from_fn_with_state(limits.timeout, limit_time))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(refuse_other_hosts))
+        .layer(from_fn_with_state(Hosts { own_alone: config.callers.open }, check_host))
         .layer(from_fn_with_state(observer, observe)))
+}
+
+fn gate(config: &ServeConfig, tokens: &Tokens, parts: &Parts) -> Gate {
+    let callers = &config.callers;
+    if callers.open {
+        return Gate::open(&parts.metrics);
+    }
+    let limits = Limits::new(callers.failures_per_minute, callers.requests_per_second);
+    Gate::new(tokens.clone(), limits, &parts.metrics)
 }
 
 /// Bounds the time until the head of the answer; bodies have a least drain rate instead.
@@ -63,9 +81,15 @@ async fn limit_time(State(limit): State<Duration>, request: Request, next: Next)
     })
 }
 
-/// Loopback is what protects callers who have no credentials, and a browser would carry a web page's requests
-/// there under the page's own name (DNS rebinding): only names that are this machine's own are answered.
-async fn refuse_other_hosts(request: Request, next: Next) -> Response {
+/// Which hosts are answered for.
+#[derive(Clone, Copy)]
+struct Hosts {
+    /// Where loopback is what protects callers who have no credentials, a browser would carry a web page's requests
+    /// there under the page's own name (DNS rebinding): only names that are this machine's own are answered then.
+    own_alone: bool,
+}
+
+async fn check_host(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let mut fields = request.headers().get_all(header::HOST).iter();
     let (Some(host), None) = (fields.next(), fields.next()) else {
         // RFC 9112 section 3.2
@@ -74,7 +98,7 @@ async fn refuse_other_hosts(request: Request, next: Next) -> Response {
     let named = request.uri().authority().map_or(host.as_bytes(), |authority| authority.as_str().as_bytes());
     let own =
         std::str::from_utf8(named).ok().and_then(|text| text.parse::<Authority>().ok()).is_some_and(is_own);
-    if own {
+    if own || !hosts.own_alone {
         return next.run(request).await;
     }
     ApiError::new(Kind::Misdirected, "only localhost and loopback addresses are answered").into_response()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::Readiness;
+use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::server::ServerStats;
 use crate::store::Store;
@@ -14,6 +15,9 @@ use crate::telemetry::metrics::PoolSample;
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// How often answers kept under idempotency keys are cleared away.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+
+/// How often it is written down when tokens were last used.
+const NOTE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Has everything that others count read at each scrape.
 pub(super) fn register(metrics: &Metrics, store: &Store, stats: &Arc<ServerStats>) {
@@ -86,6 +90,16 @@ pub(super) async fn sweep(store: Store, clock: Clock) {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         if let Err(error) = store.forget_old_keys(clock.now()).await {
             tracing::warn!(%error, "old idempotency keys stay for now");
+        }
+    }
+}
+
+/// Writes down when tokens were last used.
+pub(super) async fn note_uses(tokens: Tokens) {
+    loop {
+        tokio::time::sleep(NOTE_INTERVAL).await;
+        if let Err(error) = tokens.note_uses().await {
+            tracing::warn!(%error, "the last uses of tokens are not written down");
         }
     }
 }

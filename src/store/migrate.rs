@@ -35,7 +35,7 @@ macro_rules! migrations {
 }
 
 /// All steps, in order.
-pub const MIGRATIONS: &[Migration] = migrations!(1 "0001_directory");
+pub const MIGRATIONS: &[Migration] = migrations!(1 "0001_directory", 2 "0002_callers");
 
 /// Why the schema can't be brought up to date.
 #[derive(Clone, Debug, Error)]

@@ -16,6 +16,7 @@ pub mod lookup;
 pub mod migrate;
 mod rows;
 pub mod snapshot;
+pub mod tokens;
 pub mod users;
 
 use std::collections::HashSet;

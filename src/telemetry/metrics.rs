@@ -98,6 +98,7 @@ pub struct Metrics {
     query_errors: Family<OperationLabels, Counter>,
     writes: Family<ActionLabels, Counter>,
     streams_cut: Family<ReasonLabels, Counter>,
+    refused: Family<ReasonLabels, Counter>,
 }
 
 impl Metrics {
@@ -114,6 +115,7 @@ impl Metrics {
             query_errors: Family::default(),
             writes: Family::default(),
             streams_cut: Family::default(),
+            refused: Family::default(),
         };
         metrics.register(build);
         metrics.sample(process::sample);
@@ -144,6 +146,7 @@ impl Metrics {
             "Responses cut off before their end",
             self.streams_cut.clone(),
         );
+        registry.register("roster_requests_refused", "Callers that were not let in", self.refused.clone());
         registry.register("roster_build", "What this binary was built from", Info::new(build));
     }
 
@@ -191,6 +194,11 @@ impl Metrics {
     /// One response that ended before it was complete.
     pub fn stream_cut(&self, reason: &'static str) {
         self.streams_cut.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// One caller that was not let in.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&ReasonLabels { reason }).inc();
     }
 
     /// Everything, in the format of [`CONTENT_TYPE`].

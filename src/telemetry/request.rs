@@ -36,6 +36,10 @@ const CLIENT_LEFT: u16 = 499;
 #[derive(Clone, Debug)]
 pub struct ErrorReport(pub String);
 
+/// Who called, for the log: an extension of the response.
+#[derive(Clone, Debug)]
+pub struct CallerReport(pub Arc<str>);
+
 /// The id of the request, as an extension of it: 1–128 characters of `[A-Za-z0-9._-]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub Arc<str>);
@@ -129,7 +133,9 @@ struct Pending {
 impl Pending {
     fn finish(&mut self, mut response: Response) -> Response {
         let report = response.extensions_mut().remove::<ErrorReport>();
-        self.tell(response.status().as_u16(), report.as_ref().map(|report| report.0.as_str()));
+        let caller = response.extensions_mut().remove::<CallerReport>();
+        let caller = caller.as_ref().map(|caller| &*caller.0);
+        self.tell(response.status().as_u16(), caller, report.as_ref().map(|report| report.0.as_str()));
         let Some(in_flight) = self.in_flight.take() else { return response };
         if self.endpoint.method == "HEAD" {
             return response;
@@ -144,7 +150,7 @@ impl Pending {
         })
     }
 
-    fn tell(&self, status: u16, error: Option<&str>) {
+    fn tell(&self, status: u16, actor: Option<&str>, error: Option<&str>) {
         let seconds = self.started.elapsed().as_secs_f64();
         self.endpoint.answered(status, seconds);
         self.span.record("http.response.status_code", status);
@@ -152,10 +158,10 @@ impl Pending {
         let duration_ms = (seconds * 1e6).round() / 1e3;
         let _entered = self.span.enter();
         if status < 500 {
-            info!(target: REQUEST_TARGET, method, route, path, status, duration_ms, error, "request");
+            info!(target: REQUEST_TARGET, method, route, path, status, duration_ms, actor, error, "request");
         } else {
             self.span.record("otel.status_code", display("ERROR"));
-            error!(target: REQUEST_TARGET, method, route, path, status, duration_ms, error, "request");
+            error!(target: REQUEST_TARGET, method, route, path, status, duration_ms, actor, error, "request");
         }
     }
 }
@@ -166,9 +172,9 @@ impl Drop for Pending {
             return;
         }
         if std::thread::panicking() {
-            self.tell(500, Some("panic"));
+            self.tell(500, None, Some("panic"));
         } else {
-            self.tell(CLIENT_LEFT, Some("the client left before the answer"));
+            self.tell(CLIENT_LEFT, None, Some("the client left before the answer"));
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 
 use crate::postgres_server::free_port;
-use crate::support::{Database, Engine, Program, both, eventually, program};
+use crate::support::{Database, Engine, Program, both, client, eventually, program};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -221,7 +221,7 @@ both! {
         let server = Program::serve(&database.url, &[]).await;
         let ready = reqwest::get(format!("{}/readyz", server.ops)).await.unwrap();
         assert_eq!(ready.status(), 200);
-        assert_eq!(reqwest::get(format!("{}/users", server.url)).await.unwrap().status(), 200);
+        assert_eq!(client().get(format!("{}/users", server.url)).send().await.unwrap().status(), 200);
         drop(server);
         let check = call(&["migrate", "--check", "--database-url", &database.url], &[]).await;
         assert!(check.assert_done().contains("1 newer"), "{check:?}");

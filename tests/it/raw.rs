@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::support::ADMIN;
+
 /// An answer as far as these tests look at it.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -40,6 +42,9 @@ impl Connection {
 
     /// Sends bytes as they are.
     pub(crate) async fn send(&mut self, bytes: &str) -> io::Result<()> {
+        // Every request that names a host has the token.
+        let host = "\r\nhost: localhost\r\n";
+        let bytes = bytes.replace(host, &format!("{host}authorization: Bearer {ADMIN}\r\n"));
         self.0.write_all(bytes.as_bytes()).await
     }
 

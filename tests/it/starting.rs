@@ -13,7 +13,9 @@ use tokio::process::Child;
 
 use crate::commands::{Ended, SECRET, call, end};
 use crate::postgres_server::{PASSWORD, PostgresServer, Stop, free_port};
-use crate::support::{Database, Engine, Program, assert_problem, both, client, eventually, program, signal};
+use crate::support::{
+    Database, Engine, Program, assert_problem, both, client, eventually, program, signal, token_file,
+};
 
 /// `serve` on free ports, to its end.
 async fn refused(database_url: &str, more: &[&str]) -> Ended {
@@ -133,7 +135,7 @@ impl Waiting {
     async fn start(database_url: &str, wait: &str) -> Self {
         let (public, ops) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
         let mut command = program(&["serve", "--database-url", database_url, "--database-wait", wait]);
-        command.args(["--listen", &public, "--ops-listen", &ops]);
+        command.args(["--listen", &public, "--ops-listen", &ops, "--bootstrap-token-file", token_file()]);
         let child = command.stdout(Stdio::null()).spawn().unwrap();
         let waiting =
             Self { child, url: format!("http://{public}"), ops: format!("http://{ops}"), client: client() };

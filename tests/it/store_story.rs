@@ -1,11 +1,14 @@
 //! One story that calls every public function of the store, on both engines, in the order of a directory's
 //! life. What the engines answer must be equal to the last value.
 
+mod callers;
 mod moving;
 mod reading;
 
 use std::time::Duration;
 
+use roster::model::actor::Actor;
+use roster::model::change::Selection;
 use roster::model::etag::Condition;
 use roster::model::listing::Listing;
 use roster::model::position::Position;
@@ -45,6 +48,7 @@ both! {
         kept_answers(&store).await;
         without_writes(&database, &store).await;
         moving::in_bulk(&store, START + 2 * DAY).await;
+        callers::tokens(&store).await;
         moving::elsewhere(&store, START + 2 * DAY).await;
         store.close().await;
         assert!(matches!(store.lookup(&[1]).await, Err(StoreError::Unavailable(_))));
@@ -57,7 +61,8 @@ both! {
 fn no_function_of_the_store_is_left_out() {
     let story = read_source("tests/it/store_story.rs")
         + &read_source("tests/it/store_story/reading.rs")
-        + &read_source("tests/it/store_story/moving.rs");
+        + &read_source("tests/it/store_story/moving.rs")
+        + &read_source("tests/it/store_story/callers.rs");
     let functions = functions_of_the_store();
     assert!(functions.len() > 10, "{functions:?}");
     let missing: Vec<&String> = functions
@@ -96,7 +101,7 @@ fn if_match(text: &str) -> Preconditions {
 }
 
 async fn write(store: &Store, now: i64, operations: Vec<Operation>) -> Result<Vec<Written>, WriteError> {
-    let author = Author { now, actor: "story".to_owned() };
+    let author = Author::local(now, Actor::sole("story"));
     store.write(WriteContext { author, idempotency: None }, operations).await
 }
 
@@ -109,7 +114,7 @@ async fn write_with_key(
     let key = |text: &str| text.to_owned();
     let idempotency =
         Some(IdempotencyKey { caller: key("story"), key: key("k"), fingerprint: key(fingerprint) });
-    let context = WriteContext { author: Author { now, actor: key("story") }, idempotency };
+    let context = WriteContext { author: Author::local(now, Actor::sole("story")), idempotency };
     store.write(context, vec![create(json!({ "name": name }))]).await.map_err(|failed| failed.error)
 }
 
@@ -156,7 +161,7 @@ async fn schema(store: &Store) {
     assert_eq!(store.probe().await.unwrap(), SchemaState::default());
     let nothing = Standing { position: Position::default(), quiet: true };
     assert_eq!(store.standing().await.unwrap(), nothing);
-    assert_eq!(store.changes(Position::default(), 10).await.unwrap().0.len(), 0);
+    assert_eq!(store.changes(&Selection::default(), Position::default(), 10).await.unwrap().0.len(), 0);
 }
 
 /// Leaves Ana (id 1, version 3) and Cyd (id 3, version 2); Bob (id 2) is gone.

@@ -3,10 +3,11 @@
 mod program;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use reqwest::header::{self, HeaderMap};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use roster::clock::Clock;
 use roster::config::{self, Command, Environment, ServeConfig};
@@ -47,6 +48,19 @@ pub(crate) use both;
 
 pub(crate) use program::{Program, program, signal};
 pub(crate) use roster::store::Engine;
+
+/// The first token of the tests' databases, an admin's.
+pub(crate) const ADMIN: &str = "first-token-of-the-tests-0123456789";
+
+/// The file that has it.
+pub(crate) fn token_file() -> &'static str {
+    static FILE: OnceLock<String> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let path = format!("{}/first-token-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        std::fs::write(&path, ADMIN).unwrap();
+        path
+    })
+}
 
 /// A variable of the test run; `cargo xtask test` sets them all.
 #[expect(clippy::disallowed_methods, reason = "tests are told what to use by their environment")]
@@ -150,6 +164,7 @@ impl Server {
     /// On a database that others may use too.
     pub(crate) async fn on(database: Arc<Database>, arguments: &[&str], clock: Clock) -> Self {
         let mut all = vec!["--database-url", &database.url, "--listen", "127.0.0.1:0"];
+        all.extend(["--bootstrap-token-file", token_file()]);
         all.extend(["--ops-listen", "127.0.0.1:0", "--drain-seconds", "0", "--shutdown-seconds", "2"]);
         // What a test gives comes last and wins.
         for pair in arguments.chunks(2) {
@@ -160,7 +175,7 @@ impl Server {
             }
         }
         let (shutdown, trigger) = Shutdown::new();
-        let parts = Parts { clock, metrics: metrics(), traced: false, shutdown, trigger };
+        let parts = Parts { clock, metrics: metrics(), traced: false, shutdown, trigger, announce: None };
         let service = Service::start(&settings(&all), parts).await.unwrap();
         Self {
             url: format!("http://{}", service.address()),
@@ -211,9 +226,19 @@ impl Server {
     }
 }
 
-/// An HTTP client that follows no redirects and uses no proxy.
+/// An HTTP client that follows no redirects and uses no proxy, with the first token of each test's database.
 pub(crate) fn client() -> Client {
-    Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
+    client_of(Some(ADMIN))
+}
+
+/// The same with another token, or with none.
+pub(crate) fn client_of(token: Option<&str>) -> Client {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+    }
+    let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    builder.default_headers(headers).build().unwrap()
 }
 
 /// The status, and the body as JSON (null when it is empty).

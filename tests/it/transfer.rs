@@ -9,7 +9,7 @@ mod import;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use roster::model::change::Change;
+use roster::model::change::{Change, Selection};
 use roster::model::position::Position;
 use roster::store::Store;
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ async fn journal(store: &Store) -> Vec<Change> {
         .await;
     let (mut all, mut after) = (Vec::new(), Position::default());
     loop {
-        let (changes, more) = store.changes(after, 1000).await.unwrap();
+        let (changes, more) = store.changes(&Selection::default(), after, 1000).await.unwrap();
         after = changes.last().map_or(after, |last| last.position);
         all.extend(changes);
         if !more {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::secret::Secret;
+use crate::config::credential::Credential;
 use crate::config::server_url::ServerUrl;
 
 /// Which server to talk to, and how.
@@ -12,7 +12,7 @@ pub struct ConnectionConfig {
     /// The address, unless it is that of a profile.
     pub url: Option<ServerUrl>,
     /// The token for exactly that address.
-    pub token: Option<Secret>,
+    pub token: Option<Credential>,
     /// Where a saved address and its token are.
     pub profile: ProfileConfig,
     /// The authorities to trust instead of the system's, a PEM file.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{file, run};
-use crate::config::{Command, ConnectionConfig, OutputForm, Secret, UsersAction, UsersConfig};
+use crate::config::{Command, ConnectionConfig, Credential, OutputForm, UsersAction, UsersConfig};
 
 fn users(line: &str, variables: &[(&str, &str)]) -> UsersConfig {
     match run(&format!("users {line}"), variables) {
@@ -56,7 +56,7 @@ fn a_token_comes_from_the_environment_or_a_file_and_goes_to_the_address_of_the_e
         assert_eq!(problem.lines().count(), 1, "{problem}");
     }
     let same = connection("list --url https://h:443/", &[url, ("ROSTER_TOKEN", "hunter2")]);
-    assert_eq!(same.token.as_ref().map(Secret::expose), Some("hunter2"));
+    assert_eq!(same.token.as_ref().map(Credential::expose), Some("hunter2"));
     let alone = connection("list --url https://other", &[("ROSTER_TOKEN", "hunter2")]);
     assert!(!format!("{alone:?}").contains("hunter2"));
 }

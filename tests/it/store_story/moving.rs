@@ -1,5 +1,6 @@
 //! The part of the story in which users come and go in bulk.
 
+use roster::model::actor::Actor;
 use roster::model::import::{ImportRow, KeyBy, Outcome};
 use roster::model::listing::Listing;
 use roster::store::copy::CopyError;
@@ -27,7 +28,7 @@ async fn names(store: &Store) -> Vec<String> {
 }
 
 pub(super) async fn in_bulk(store: &Store, now: i64) {
-    let author = Author { now, actor: "story".to_owned() };
+    let author = Author::local(now, Actor::sole("story"));
     let rows = [
         row(json!({ "name": "Dan", "email": "dan@example.com" })),
         row(json!({ "name": "DAN", "active": false })),

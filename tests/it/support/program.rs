@@ -22,6 +22,9 @@ impl Program {
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
+        if !arguments.contains(&"--bootstrap-token-file") {
+            command.args(["--bootstrap-token-file", super::token_file()]);
+        }
         command.args(["--ops-listen", "127.0.0.1:0"]).args(arguments);
         Self::started(command).await
     }

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{end, requests, start};
-use crate::support::{Database, Program, both, client, program};
+use crate::support::{ADMIN, Database, Program, both, client, program};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
@@ -81,7 +81,9 @@ async fn ids_that_are_not_harmless_are_replaced() {
         );
     }
     // Of two, none is to be believed.
-    let two = "GET /users HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: one\r\nX-Request-Id: two\r\nConnection: close\r\n\r\n";
+    let two = format!(
+        "GET /users HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ADMIN}\r\nX-Request-Id: one\r\nX-Request-Id: two\r\nConnection: close\r\n\r\n"
+    );
     assert!(raw(&program.url, two.as_bytes()).await.starts_with("HTTP/1.1 200 "));
     let lines = end(program).await;
     let requests = requests(&lines);

@@ -2,6 +2,7 @@
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use roster::model::actor::Actor;
 use roster::model::import::{ImportRow, KeyBy, Outcome};
 use roster::store::Store;
 use roster::store::journal::Author;
@@ -37,7 +38,7 @@ fn row(random: &mut StdRng) -> (KeyBy, ImportRow) {
 }
 
 fn author() -> Author {
-    Author { now: 1_700_000_000_000_000, actor: "test".to_owned() }
+    Author::local(1_700_000_000_000_000, Actor::sole("test"))
 }
 
 /// Outcomes without ids: PostgreSQL's sequence also counts what was undone.

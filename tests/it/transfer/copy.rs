@@ -10,7 +10,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::{Place, numbered};
 use crate::commands::call;
 use crate::follower::Follower;
-use crate::support::{Database, Engine, Server, both};
+use crate::support::{Database, Engine, Server, both, client};
 
 #[tokio::test]
 async fn there_and_back_again() {
@@ -121,7 +121,8 @@ async fn a_backup_is_a_database_of_one_moment() {
     assert!([3000, 3001].contains(&exported.stdout.lines().count()), "{}", exported.stdout.lines().count());
     let restored = crate::support::Program::serve(&url, &[]).await;
     let next = &follower.next;
-    let page = reqwest::get(format!("{}/changes?limit=1000&after={next}", restored.url)).await.unwrap();
+    let page =
+        client().get(format!("{}/changes?limit=1000&after={next}", restored.url)).send().await.unwrap();
     let page: serde_json::Value = page.json().await.unwrap();
     assert_eq!(page["changes"][0]["subject"]["id"], 1001);
 }

@@ -7,9 +7,9 @@ const TOKEN_MAX: usize = 16 * 1024;
 
 /// A token. `Debug` shows `***`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Credential(String);
 
-impl Secret {
+impl Credential {
     /// Reads a token as it stands in `Authorization: Bearer …` (RFC 6750 section 2.1), with or without white space
     /// around it.
     ///
@@ -36,7 +36,7 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
@@ -48,10 +48,10 @@ mod tests {
 
     #[test]
     fn a_token_is_one_visible_word() {
-        assert_eq!(Secret::token(" rst_abc\r\n").unwrap().expose(), "rst_abc");
+        assert_eq!(Credential::token(" rst_abc\r\n").unwrap().expose(), "rst_abc");
         for text in ["", " \n", "rst_a b", "rst_é", "a\u{1b}b", &"x".repeat(TOKEN_MAX + 1)] {
-            assert!(Secret::token(text).is_err(), "{text:?}");
+            assert!(Credential::token(text).is_err(), "{text:?}");
         }
-        assert_eq!(format!("{:?}", Secret::token("hunter2").unwrap()), "***");
+        assert_eq!(format!("{:?}", Credential::token("hunter2").unwrap()), "***");
     }
 }

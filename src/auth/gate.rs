@@ -1,0 +1,163 @@
+//! What every request to a route of the contract passes first: who calls is found out, and whether they may.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::bearer::{NoCredential, credential};
+use super::caller::{Caller, Identity};
+use super::limits::Limits;
+use super::tokens::Tokens;
+use crate::error::{ApiError, Kind};
+use crate::model::actor::Actor;
+use crate::model::role::{Permission, Role};
+use crate::telemetry::Metrics;
+use crate::telemetry::request::{CallerReport, RequestId};
+
+/// Who may ask a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody: no credential is looked at.
+    Anyone,
+    /// Callers who may do this.
+    Needs(Permission),
+}
+
+/// Finds out who calls.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Means>);
+
+#[derive(Debug)]
+struct Means {
+    /// `None` lets everybody in, as `demo` does.
+    tokens: Option<Tokens>,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+    everybody: Arc<Identity>,
+}
+
+/// Why a caller is not let in.
+enum Refusal {
+    Missing,
+    Malformed(&'static str),
+    Invalid(&'static str),
+    Forbidden(Permission, Arc<str>),
+    Throttled(&'static str, Duration),
+    Failed(ApiError),
+}
+
+impl Gate {
+    /// Asks for credentials.
+    pub fn new(tokens: Tokens, limits: Limits, metrics: &Arc<Metrics>) -> Self {
+        Self::with(Some(tokens), limits, metrics)
+    }
+
+    /// Takes everybody for an administrator: for a database that goes away, on a loopback address.
+    pub fn open(metrics: &Arc<Metrics>) -> Self {
+        Self::with(None, Limits::new(None, None), metrics)
+    }
+
+    fn with(tokens: Option<Tokens>, limits: Limits, metrics: &Arc<Metrics>) -> Self {
+        let everybody = Arc::new(Identity::new(Actor::sole("demo"), Some(Role::Admin), None));
+        Self(Arc::new(Means { tokens, limits, metrics: metrics.clone(), everybody }))
+    }
+
+    async fn admit(&self, request: &Parts, needed: Permission) -> Result<Caller, Refusal> {
+        let address = client_address(request);
+        let identity = match &self.0.tokens {
+            None => self.0.everybody.clone(),
+            Some(tokens) => self.identify(tokens, request, address).await?,
+        };
+        self.0.limits.asked(&identity.key).map_err(|wait| Refusal::Throttled("too many requests", wait))?;
+        if !identity.may(needed) {
+            return Err(Refusal::Forbidden(needed, identity.key.clone()));
+        }
+        let request_id = request.extensions.get::<RequestId>().map(|id| id.0.clone());
+        Ok(Caller { identity, request_id, address })
+    }
+
+    async fn identify(
+        &self,
+        tokens: &Tokens,
+        request: &Parts,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Identity>, Refusal> {
+        let fields = request.headers.get_all(header::AUTHORIZATION);
+        let secret = match credential(fields.iter().map(HeaderValue::as_bytes)) {
+            Ok(secret) => secret,
+            Err(NoCredential::Missing) => return Err(Refusal::Missing),
+            Err(NoCredential::Malformed(reason)) => return Err(Refusal::Malformed(reason)),
+        };
+        let failed = |error| Refusal::Failed(ApiError::from(error));
+        if let Some(identity) = tokens.recall(secret).await.map_err(failed)? {
+            return Ok(identity);
+        }
+        // What is not known yet takes work: whoever has failed too often has to wait for it.
+        let listened = self.0.limits.listens_to(address);
+        listened.map_err(|wait| Refusal::Throttled("too many failed credentials", wait))?;
+        let verified = tokens.verify(secret).await.map_err(failed)?;
+        verified.ok_or_else(|| {
+            self.0.limits.failed(address);
+            Refusal::Invalid("unknown token")
+        })
+    }
+}
+
+impl Refusal {
+    /// The answer to the client, who is told no more than what it has to do, and the reason for the log.
+    fn answer(self, metrics: &Metrics) -> Response {
+        let mut caller = None;
+        let (label, error) = match self {
+            Self::Missing => {
+                let error = ApiError::new(Kind::Unauthenticated, "this takes an access token as a bearer");
+                ("missing", error.because("no credential"))
+            }
+            Self::Malformed(reason) => {
+                ("malformed", ApiError::new(Kind::InvalidToken, INVALID).because(reason))
+            }
+            Self::Invalid(reason) => ("invalid", ApiError::new(Kind::InvalidToken, INVALID).because(reason)),
+            Self::Forbidden(needed, key) => {
+                caller = Some(CallerReport(key));
+                let detail = format!("this takes the permission {}", needed.name());
+                ("forbidden", ApiError::new(Kind::Forbidden, detail))
+            }
+            Self::Throttled(detail, wait) => {
+                ("throttled", ApiError::new(Kind::TooManyRequests, detail).after(wait))
+            }
+            Self::Failed(error) => return error.into_response(),
+        };
+        metrics.refused(label);
+        let mut response = error.into_response();
+        if let Some(caller) = caller {
+            response.extensions_mut().insert(caller);
+        }
+        response
+    }
+}
+
+const INVALID: &str = "the access token is not good";
+
+/// The middleware of one route.
+pub async fn pass(State((gate, access)): State<(Gate, Access)>, request: Request, next: Next) -> Response {
+    let Access::Needs(needed) = access else { return next.run(request).await };
+    let (mut parts, body) = request.into_parts();
+    let caller = match gate.admit(&parts, needed).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal.answer(&gate.0.metrics),
+    };
+    let report = CallerReport(caller.identity.key.clone());
+    parts.extensions.insert(caller);
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    response.extensions_mut().insert(report);
+    response
+}
+
+fn client_address(_: &Parts) -> Option<IpAddr> {
+    None
+}

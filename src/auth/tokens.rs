@@ -1,0 +1,148 @@
+//! Which tokens are good. Each process keeps a copy of all that are and reads it anew when it has grown old, so that
+//! no request costs a statement of its own, whether its token is right or wrong (docs/adr/0009-callers.md).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::caller::Identity;
+use crate::clock::Clock;
+use crate::model::secret::Digest;
+use crate::model::token::Token;
+use crate::store::{Store, StoreError};
+
+/// A copy older than this is read anew beside the request that finds it so.
+const FRESH: Duration = Duration::from_secs(2);
+/// A copy older than this is not believed any more: a revocation elsewhere acts within 5 s, whatever happens.
+const STALE: Duration = Duration::from_millis(4500);
+/// Least time between two readings that unknown tokens cause.
+const SPACING: Duration = Duration::from_millis(100);
+
+/// All tokens that are not revoked, as they were at one moment.
+#[derive(Debug)]
+struct Copy {
+    tokens: HashMap<Digest, Known>,
+    /// When the reading began: what was committed before is in it.
+    begun: Instant,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    token: Arc<Token>,
+    identity: Arc<Identity>,
+}
+
+#[derive(Debug)]
+struct State {
+    copy: Option<Arc<Copy>>,
+    /// What was read before this is not believed: a token was changed here.
+    changed: Instant,
+}
+
+/// A handle to the copy.
+#[derive(Clone, Debug)]
+pub struct Tokens(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    clock: Clock,
+    state: RwLock<State>,
+    /// One reading at a time; whoever waits takes the result of the one before, if that began late enough.
+    reading: tokio::sync::Mutex<()>,
+    /// When tokens were used since that was last written down, by their ids.
+    used: Mutex<HashMap<i64, i64>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// Nothing is read before the first request.
+    pub fn new(store: &Store, clock: &Clock) -> Self {
+        Self(Arc::new(Shared {
+            store: store.clone(),
+            clock: clock.clone(),
+            state: RwLock::new(State { copy: None, changed: Instant::now() }),
+            reading: tokio::sync::Mutex::default(),
+            used: Mutex::default(),
+        }))
+    }
+
+    /// The bearer of the live token with this secret, if the copy at hand has it; its use is noted. The database is
+    /// asked only when the copy is too old.
+    pub async fn recall(&self, secret: &str) -> Result<Option<Arc<Identity>>, StoreError> {
+        let asked = Instant::now();
+        let copy = match self.current() {
+            Some(copy) if copy.begun.elapsed() < STALE => copy,
+            _ => self.read_since(asked).await?,
+        };
+        if copy.begun.elapsed() > FRESH {
+            let (tokens, since) = (self.clone(), copy.begun + FRESH);
+            tokio::spawn(async move { tokens.read_since(since).await });
+        }
+        Ok(self.find(&copy, secret))
+    }
+
+    /// The same for a token that may be younger than the copy.
+    pub async fn verify(&self, secret: &str) -> Result<Option<Arc<Identity>>, StoreError> {
+        let copy = self.read_since(Instant::now()).await?;
+        Ok(self.find(&copy, secret))
+    }
+
+    /// Forgets the copy after a change on this server, which acts here at once.
+    pub fn forget(&self) {
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        *state = State { copy: None, changed: Instant::now() };
+    }
+
+    /// Writes down when tokens were last used.
+    pub async fn note_uses(&self) -> Result<(), StoreError> {
+        let used = std::mem::take(&mut *self.0.used.lock().unwrap_or_else(PoisonError::into_inner));
+        if used.is_empty() || self.0.store.is_read_only() {
+            return Ok(());
+        }
+        self.0.store.note_token_uses(used.into_iter().collect()).await
+    }
+
+    fn find(&self, copy: &Copy, secret: &str) -> Option<Arc<Identity>> {
+        let known = copy.tokens.get(&Digest::of(secret))?;
+        let now = self.0.clock.now();
+        if !known.token.is_live(now) {
+            return None;
+        }
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner).insert(known.token.id, now);
+        Some(known.identity.clone())
+    }
+
+    fn current(&self) -> Option<Arc<Copy>> {
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner).copy.clone()
+    }
+
+    /// A copy whose reading began at `since` or later.
+    async fn read_since(&self, since: Instant) -> Result<Arc<Copy>, StoreError> {
+        let _turn = self.0.reading.lock().await;
+        if let Some(copy) = self.current() {
+            if copy.begun >= since {
+                return Ok(copy);
+            }
+            // Wrong tokens come in storms: they wait for each other, not the database for them.
+            tokio::time::sleep_until(copy.begun + SPACING).await;
+        }
+        let begun = Instant::now();
+        let listed = self.0.store.usable_tokens().await?;
+        let known =
+            |token: Token| Known { identity: Arc::new(Identity::of_token(&token)), token: Arc::new(token) };
+        let tokens = listed.into_iter().map(|(digest, token)| (digest, known(token))).collect();
+        let copy = Arc::new(Copy { tokens, begun });
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        if begun >= state.changed {
+            state.copy = Some(copy.clone());
+        }
+        Ok(copy)
+    }
+}
