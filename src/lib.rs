@@ -19,3 +19,4 @@ pub mod model; // pure data and rules
 pub mod config; // the command line and the environment
 pub mod telemetry; // logs, metrics, traces
 pub mod clock; // the time as a value
+pub mod address; // who is at the other end, behind proxies too

@@ -12,6 +12,7 @@ mod tests;
 
 pub use drain::{Shutdown, ShutdownTrigger, on_signals};
 
+use crate::address::PeerAddress;
 use axum::Router;
 use exchange::Connection;
 use guard::Guard;
@@ -168,13 +169,13 @@ impl Server {
                 biased;
                 () = &mut drained => return,
                 Some(ended) = self.connections.join_next() => report_panic(ended),
-                (socket, slot) = self.acceptor.next() => self.spawn(socket, slot),
+                (socket, peer, slot) = self.acceptor.next() => self.spawn(socket, peer, slot),
             }
         }
     }
 
-    fn spawn(&mut self, socket: TcpStream, slot: OwnedSemaphorePermit) {
-        let connection = Arc::new(Connection::default());
+    fn spawn(&mut self, socket: TcpStream, peer: PeerAddress, slot: OwnedSemaphorePermit) {
+        let connection = Arc::new(Connection::new(peer));
         let guard = Guard::new(socket, Arc::clone(&connection), Arc::clone(&self.limits), self.stats.clone());
         let (app, shutdown) = (self.app.clone(), self.shutdown.clone());
         let service = service_fn(move |request| connection.serve(app.clone(), shutdown.clone(), request));
@@ -259,17 +260,17 @@ impl Acceptor {
     }
 
     /// The next connection, once there is room for one. May be dropped at any time without losing one.
-    async fn next(&mut self) -> (TcpStream, OwnedSemaphorePermit) {
+    async fn next(&mut self) -> (TcpStream, PeerAddress, OwnedSemaphorePermit) {
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
             // The semaphore is never closed.
             return std::future::pending().await;
         };
         loop {
             match self.listener.accept().await {
-                Ok((socket, _)) => {
+                Ok((socket, peer)) => {
                     // Fails only on a socket that is already gone, which its first read will tell.
                     let _ = socket.set_nodelay(true);
-                    return (socket, slot);
+                    return (socket, PeerAddress(peer.ip()), slot);
                 }
                 Err(error) => self.failed(&error),
             }

@@ -14,6 +14,7 @@ use super::bearer::{NoCredential, credential};
 use super::caller::{Caller, Identity};
 use super::limits::Limits;
 use super::tokens::Tokens;
+use crate::address::ClientAddress;
 use crate::error::{ApiError, Kind};
 use crate::model::actor::Actor;
 use crate::model::role::{Permission, Role};
@@ -69,7 +70,7 @@ impl Gate {
     }
 
     async fn admit(&self, request: &Parts, needed: Permission) -> Result<Caller, Refusal> {
-        let address = client_address(request);
+        let address = request.extensions.get::<ClientAddress>().map(|client| client.0);
         let identity = match &self.0.tokens {
             None => self.0.everybody.clone(),
             Some(tokens) => self.identify(tokens, request, address).await?,
@@ -156,8 +157,4 @@ pub async fn pass(State((gate, access)): State<(Gate, Access)>, request: Request
     let mut response = next.run(Request::from_parts(parts, body)).await;
     response.extensions_mut().insert(report);
     response
-}
-
-fn client_address(_: &Parts) -> Option<IpAddr> {
-    None
 }

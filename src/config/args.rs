@@ -150,6 +150,8 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) listen: ListenArgs,
     #[command(flatten)]
+    pub(super) proxies: ProxyArgs,
+    #[command(flatten)]
     pub(super) callers: CallerArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
@@ -239,6 +241,14 @@ pub(super) struct ListenArgs {
     /// The address of /livez, /readyz and /metrics; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     pub(super) ops_listen: OsString,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Addresses")]
+pub(super) struct ProxyArgs {
+    /// Proxies whose X-Forwarded-For is believed: IP addresses and networks such as 10.0.0.0/8, with commas between
+    #[arg(long, value_name = "LIST", default_value = "")]
+    pub(super) trusted_proxies: OsString,
 }
 
 #[derive(Args, Debug)]

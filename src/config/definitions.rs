@@ -32,16 +32,16 @@ fn with_variables(command: clap::Command) -> clap::Command {
     command.mut_args(with_variable).mut_subcommands(with_variables)
 }
 
-/// The commands that do something, those within others too, with their whole names: `users list`.
+/// The commands that do something by themselves, with their whole names, such as `token create`.
 pub(super) fn leaves(command: &clap::Command) -> Vec<(String, &clap::Command)> {
     let mut found = Vec::new();
-    for subcommand in command.get_subcommands() {
-        let name = subcommand.get_name();
-        let inner = leaves(subcommand);
-        if inner.is_empty() {
-            found.push((name.to_owned(), subcommand));
+    for outer in command.get_subcommands() {
+        if outer.has_subcommands() {
+            let inner = leaves(outer).into_iter();
+            found.extend(inner.map(|(name, leaf)| (format!("{} {name}", outer.get_name()), leaf)));
+        } else {
+            found.push((outer.get_name().to_owned(), outer));
         }
-        found.extend(inner.into_iter().map(|(rest, leaf)| (format!("{name} {rest}"), leaf)));
     }
     found
 }

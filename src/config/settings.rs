@@ -13,6 +13,7 @@ use super::values::{
     address, boolean, duration, log_filter, log_format, migrate_at_start, number, optional_duration,
     positive_duration,
 };
+use crate::address::TrustedProxies;
 
 /// The settings of `serve`.
 #[derive(Clone, Debug)]
@@ -54,6 +55,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The address of the operations endpoints; port 0 picks a free one.
     pub ops_listen: SocketAddr,
+    /// The proxies whose word about their clients is believed.
+    pub trusted_proxies: TrustedProxies,
     /// How long a client may take to send a request's head, more than zero.
     pub header_timeout: Duration,
     /// How long a connection may be idle between requests, more than zero.
@@ -193,6 +196,8 @@ pub(super) fn target(
 fn server(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<ServerConfig> {
     let (limits, end) = (&args.limits, &args.shutdown);
     let addresses = addresses(sources, &args.listen, address);
+    let proxies = &args.proxies;
+    let trusted_proxies = sources.written(field!(proxies.trusted_proxies), TrustedProxies::parse);
     let header_timeout = sources.written(field!(limits.header_timeout), positive_duration);
     let idle_timeout = sources.written(field!(limits.idle_timeout), positive_duration);
     let request_timeout = sources.written(field!(limits.request_timeout), positive_duration);
@@ -205,6 +210,7 @@ fn server(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<ServerConfig> {
     Some(ServerConfig {
         listen,
         ops_listen,
+        trusted_proxies: trusted_proxies?,
         header_timeout: header_timeout?,
         idle_timeout: idle_timeout?,
         request_timeout: request_timeout?,

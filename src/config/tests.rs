@@ -53,7 +53,14 @@ fn sample(id: &str) -> &'static str {
         "ca_file" => "/ca.pem",
         "insecure_http" => "yes",
         "output" => "csv",
-        "max_connections" | "max_body_bytes" | "min_drain_rate" | "database_connections" => "77",
+        "trusted_proxies" => "10.0.0.0/8,::1",
+        "bootstrap_token_file" => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/token"),
+        "failed_credentials_per_minute"
+        | "requests_per_second"
+        | "max_connections"
+        | "max_body_bytes"
+        | "min_drain_rate"
+        | "database_connections" => "77",
         _ => "77ms",
     }
 }
@@ -114,7 +121,7 @@ fn each_variable_and_each_flag_changes_the_effective_value() {
             "users get" | "users delete" | "users find" => " 7",
             "users update" => " 7 --name=x",
             "users create" => " --name=x",
-            "token create" => " --name=x --role=reader",
+            "token create" => " --name x --role reader",
             "token revoke" => " 7",
             _ => "",
         };

@@ -5,6 +5,7 @@
 //! finished (the next head may begin), and whether hyper's last read found the socket empty.
 
 use super::Shutdown;
+use crate::address::PeerAddress;
 use axum::{
     Router,
     body::Body,
@@ -23,8 +24,11 @@ use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 /// The state of one connection.
-#[derive(Debug, Default)]
-pub(super) struct Connection(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct Connection {
+    state: Mutex<State>,
+    peer: PeerAddress,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -70,6 +74,10 @@ impl Default for Phase {
 }
 
 impl Connection {
+    pub(super) fn new(peer: PeerAddress) -> Self {
+        Self { state: Mutex::default(), peer }
+    }
+
     /// Answers one request with `app`; the head is complete when this is called, not when it is awaited.
     pub(super) fn serve(
         self: &Arc<Self>,
@@ -78,7 +86,8 @@ impl Connection {
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Tracked<Body>>, Infallible>> + Send + use<> {
         let (request_half, response_half) = self.begin();
-        let request = request.map(|body| Tracked::new(body, request_half));
+        let mut request = request.map(|body| Tracked::new(body, request_half));
+        request.extensions_mut().insert(self.peer);
         async move {
             let Ok(mut response) = app.oneshot(request).await;
             if shutdown.is_draining() {
@@ -157,7 +166,7 @@ impl Connection {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{Parts, StartError};
+use crate::address::{PeerAddress, TrustedProxies};
 use crate::api::docs;
 use crate::app::{App, RequestLimits, Texts};
 use crate::auth::gate::Gate;
@@ -57,7 +58,17 @@ pub(super) fn application(
         .layer(from_fn_with_state(limits.timeout, limit_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Hosts { own_alone: config.callers.open }, check_host))
-        .layer(from_fn_with_state(observer, observe)))
+        .layer(from_fn_with_state(observer, observe))
+        .layer(from_fn_with_state(config.server.trusted_proxies.clone(), note_client)))
+}
+
+/// Tells the others who the client is.
+async fn note_client(State(trusted): State<TrustedProxies>, mut request: Request, next: Next) -> Response {
+    if let Some(PeerAddress(peer)) = request.extensions().get().copied() {
+        let client = trusted.client(peer, request.headers());
+        request.extensions_mut().insert(client);
+    }
+    next.run(request).await
 }
 
 fn gate(config: &ServeConfig, tokens: &Tokens, parts: &Parts) -> Gate {

@@ -1,5 +1,6 @@
 //! What is told of each request: its ids, one log line, its metrics and its span.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use super::REQUEST_TARGET;
 use super::body::ObservedBody;
 use super::metrics::{Endpoint, InFlight, Metrics, UNMATCHED};
 use super::trace_context::{Drawn, RequestIds, TraceParent};
+use crate::address::ClientAddress;
 
 /// The header that names a request, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -84,8 +86,9 @@ impl Observer {
     }
 }
 
-/// The middleware. It is to be the last `Router::layer`, thus the outermost: there the route is known already, and
-/// the fallback is seen too (`route_layer` would miss that, a service around the router would not know the route).
+/// The middleware. It is to be the last `Router::layer`, thus the outermost, but for the one that finds out the
+/// [`ClientAddress`]: there the route is known already, and the fallback is seen too (`route_layer` would miss that, a
+/// service around the router would not know the route).
 /// Query strings and headers are never logged: they may hold what is personal or secret.
 pub async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -93,6 +96,7 @@ pub async fn observe(State(observer): State<Observer>, mut request: Request, nex
     let drawn = observer.ids.draw();
     let request_id = request_id(request.headers(), &drawn);
     let path = truncated(request.uri().path());
+    let client = request.extensions().get().map(|ClientAddress(address)| *address);
     let span = error_span!(
         target: REQUEST_TARGET,
         "request",
@@ -105,11 +109,12 @@ pub async fn observe(State(observer): State<Observer>, mut request: Request, nex
         http.route = &*endpoint.route,
         http.response.status_code = Empty,
         url.path = path,
+        client.address = client.map(display),
     );
     let place = observer.place(&span, request.headers(), &drawn);
     span.record("trace_id", place.trace_id_hex());
     let mut pending =
-        Pending { in_flight: Some(endpoint.begin()), endpoint, path: path.to_owned(), span, started };
+        Pending { in_flight: Some(endpoint.begin()), endpoint, path: path.to_owned(), client, span, started };
     request.extensions_mut().insert(RequestId(Arc::clone(&request_id)));
     let span = pending.span.clone();
     let mut response = next.run(request).instrument(span).await;
@@ -125,6 +130,7 @@ pub async fn observe(State(observer): State<Observer>, mut request: Request, nex
 struct Pending {
     endpoint: Arc<Endpoint>,
     path: String,
+    client: Option<IpAddr>,
     span: Span,
     started: Instant,
     in_flight: Option<InFlight>,
@@ -156,12 +162,13 @@ impl Pending {
         self.span.record("http.response.status_code", status);
         let (method, route, path) = (self.endpoint.method, &*self.endpoint.route, self.path.as_str());
         let duration_ms = (seconds * 1e6).round() / 1e3;
+        let client_address = self.client.map(display);
         let _entered = self.span.enter();
         if status < 500 {
-            info!(target: REQUEST_TARGET, method, route, path, status, duration_ms, actor, error, "request");
+            info!(target: REQUEST_TARGET, method, route, path, status, duration_ms, client_address, actor, error, "request");
         } else {
             self.span.record("otel.status_code", display("ERROR"));
-            error!(target: REQUEST_TARGET, method, route, path, status, duration_ms, actor, error, "request");
+            error!(target: REQUEST_TARGET, method, route, path, status, duration_ms, client_address, actor, error, "request");
         }
     }
 }

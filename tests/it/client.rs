@@ -12,7 +12,7 @@ mod users;
 use tempfile::TempDir;
 
 use crate::commands::{Ended, end};
-use crate::support::{Engine, Server, program};
+use crate::support::{Engine, Server, program, token_file};
 
 /// A server, and a home for profiles.
 struct Place {
@@ -33,7 +33,8 @@ impl Place {
     /// The program for this server.
     fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let mut command = program(arguments);
-        command.env("ROSTER_URL", &self.server.url).env("HOME", self.home.path());
+        command.env("ROSTER_URL", &self.server.url).env("ROSTER_TOKEN_FILE", token_file());
+        command.env("HOME", self.home.path());
         command
     }
 

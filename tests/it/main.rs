@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "cargo shows what a test prints, such as its seed, when it fails")]
 
+mod addresses;
 mod asking;
 mod batch;
 mod client;

@@ -64,7 +64,8 @@ fn the_help_of_serve_has_each_of_its_variables() {
     for arg in serve.get_arguments().filter(|arg| is_setting(arg)) {
         let id = arg.get_id().as_str();
         let default = arg.get_default_values()[0].to_string_lossy();
-        for part in [variable(id), format!("[default: {default}]")].into_iter().chain(file_variable(id)) {
+        let default = Some(format!("[default: {default}]")).filter(|_| !default.is_empty());
+        for part in [Some(variable(id)), default, file_variable(id)].into_iter().flatten() {
             assert!(help.contains(&part), "{part}");
         }
         assert!(!arg.get_help().expect("each flag has help").to_string().is_empty());
