@@ -81,10 +81,13 @@ fn client_of(target: Target, config: &ConnectionConfig) -> Result<Client, Client
 }
 
 /// Stdout, for items under the columns that the form wants.
-fn rows(wanted: OutputForm, layout: impl FnOnce(Form) -> Layout) -> Rows<io::BufWriter<StdoutLock<'static>>> {
+fn rows(
+    wanted: OutputForm,
+    layout: impl FnOnce(Form, Screen) -> Layout,
+) -> Rows<io::BufWriter<StdoutLock<'static>>> {
     let screen = Screen::of_stdout();
     let form = Form::of(wanted, screen);
-    Rows::new(io::BufWriter::new(io::stdout().lock()), form, layout(form), screen)
+    Rows::new(io::BufWriter::new(io::stdout().lock()), form, layout(form, screen), screen)
 }
 
 /// Whether there is still somebody who reads stdout. That nobody does is no error.

@@ -46,8 +46,8 @@ impl Layout {
         Self { titles, columns }
     }
 
-    /// Entries of the record, for people.
-    pub fn of_changes() -> Self {
+    /// Entries of the record, for people. On a terminal of fewer columns, what is least looked at is left out.
+    pub fn of_changes(width: Option<u16>) -> Self {
         let columns: [(&str, Column); 7] = [
             ("time", Column::Made(time)),
             ("actor", Column::Made(actor)),
@@ -57,7 +57,12 @@ impl Layout {
             ("address", path("address")),
             ("request", path("request_id")),
         ];
-        Self::of_columns(columns)
+        let shown = match width {
+            Some(..100) => 5,
+            Some(..140) => 6,
+            _ => 7,
+        };
+        Self::of_columns(columns.into_iter().take(shown))
     }
 
     /// Entries of the record, for programs.
@@ -76,11 +81,11 @@ impl Layout {
             ("request_id", path("request_id")),
             ("change", path("change")),
         ];
-        Self::of_columns(columns)
+        Self::of_columns(columns.into_iter())
     }
 
-    fn of_columns<const N: usize>(columns: [(&str, Column); N]) -> Self {
-        let (titles, columns) = columns.into_iter().map(|(title, column)| (title.to_owned(), column)).unzip();
+    fn of_columns<'t>(columns: impl Iterator<Item = (&'t str, Column)>) -> Self {
+        let (titles, columns) = columns.map(|(title, column)| (title.to_owned(), column)).unzip();
         Self { titles, columns }
     }
 
@@ -123,12 +128,13 @@ fn actor(entry: &Value) -> String {
     let name = actor_name(entry);
     let kind = plain(entry["actor"].get("kind"));
     let id = plain(entry["actor"].get("id"));
-    match (kind.is_empty(), id.is_empty()) {
-        (true, _) => name,
-        (false, false) if name.is_empty() => format!("{kind}:{id}"),
-        (false, false) => format!("{kind}:{id} {name}"),
-        (false, true) if name == kind => kind,
-        (false, true) => format!("{kind}:{name}"),
+    let id = if id.is_empty() { name.clone() } else { id };
+    match (kind.as_str(), id.as_str(), name.as_str()) {
+        ("", _, name) => name.to_owned(),
+        // The only one of its kind.
+        (kind, id, _) if id == kind => kind.to_owned(),
+        (kind, id, name) if name.is_empty() || name == id => format!("{kind}:{id}"),
+        (kind, id, name) => format!("{kind}:{id} {name}"),
     }
 }
 
@@ -198,7 +204,9 @@ mod tests {
             "127.0.0.1",
             "r",
         ];
-        assert_eq!(Layout::of_changes().cells(&entry()), expected);
+        assert_eq!(Layout::of_changes(None).cells(&entry()), expected);
+        assert_eq!(Layout::of_changes(Some(100)).cells(&entry()), expected[..6]);
+        assert_eq!(Layout::of_changes(Some(80)).titles.last().map(String::as_str), Some("change"));
         let change = entry()["change"].to_string();
         let expected = [
             "p1",
@@ -223,6 +231,8 @@ mod tests {
         assert_eq!(told(json!("anonymous")), "anonymous");
         assert_eq!(told(json!({ "kind": "command", "id": null, "name": "import" })), "command:import");
         assert_eq!(told(json!({ "kind": "demo", "id": null, "name": "demo" })), "demo");
+        assert_eq!(told(json!({ "kind": "command", "id": "import", "name": "import" })), "command:import");
+        assert_eq!(told(json!({ "kind": "demo", "id": "demo", "name": "demo" })), "demo");
         assert_eq!(told(json!({ "kind": "token", "id": "3" })), "token:3");
         assert_eq!(actor(&json!({})), "");
     }

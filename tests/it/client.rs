@@ -9,10 +9,12 @@ mod secrets;
 mod terminal;
 mod users;
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::commands::{Ended, end};
 use crate::support::{Engine, Server, program, token_file};
+use crate::tokens::give;
 
 /// A server, and a home for profiles.
 struct Place {
@@ -36,6 +38,12 @@ impl Place {
         command.env("ROSTER_URL", &self.server.url).env("ROSTER_TOKEN_FILE", token_file());
         command.env("HOME", self.home.path());
         command
+    }
+
+    /// Gives a token with this role.
+    async fn token(&self, role: &str) -> String {
+        let given = give(&self.server, json!({ "name": "ci", "role": role })).await;
+        given["token"].as_str().unwrap().to_owned()
     }
 
     /// What goes to stdout of a command that must succeed and has nothing else to say.

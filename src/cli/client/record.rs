@@ -19,9 +19,9 @@ pub(super) async fn run(config: RecordConfig) -> Result<(), ClientError> {
         other => other.map(str::to_owned),
     };
     let selection = Selection { actor: config.actor, subject: config.subject };
-    let mut rows = rows(config.output, |form| match form {
+    let mut rows = rows(config.output, |form, screen| match form {
         Form::Csv => Layout::of_changes_in_full(),
-        _ => Layout::of_changes(),
+        _ => Layout::of_changes(screen.width),
     });
     let mut feed = Feed::new(&client, selection, after, config.limit);
     loop {

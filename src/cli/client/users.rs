@@ -67,7 +67,7 @@ async fn list(
     limit: Option<u64>,
     output: OutputForm,
 ) -> Result<u64, ClientError> {
-    let mut rows = rows(output, |_| Layout::of_list(listing.fields.as_deref()));
+    let mut rows = rows(output, |_, _| Layout::of_list(listing.fields.as_deref()));
     let mut walk = Walk::new(client, listing, limit);
     while let Some(page) = walk.page().await? {
         if !written(rows.page(&page))? {
@@ -79,7 +79,7 @@ async fn list(
 }
 
 fn show(output: OutputForm, user: &RawValue) -> Result<(), ClientError> {
-    written(rows(output, |_| Layout::of_user()).single(user)).map(|_| ())
+    written(rows(output, |_, _| Layout::of_user()).single(user)).map(|_| ())
 }
 
 /// A profile as it stands, or from a file. It is sent as it is written, so that the server sees a key that stands twice.

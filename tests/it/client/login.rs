@@ -7,11 +7,11 @@ use std::process::Stdio;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
-use super::assert_ended;
 use super::scripted::{PROBLEM, Reply, Scripted, problem, user};
 use super::secrets::TOKEN;
+use super::{Place, assert_ended};
 use crate::commands::{Ended, end};
-use crate::support::program;
+use crate::support::{ADMIN, both, program};
 
 const ME: &str = r#"{"actor":{"kind":"token","id":"3","name":"ci"},"role":"reader","permissions":["users:read"],"expires_at":null}"#;
 
@@ -31,7 +31,7 @@ async fn with_stdin(home: &Path, arguments: &[&str], stdin: &str) -> Ended {
     Ended { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-async fn run(home: &TempDir, arguments: &[&str]) -> Ended {
+async fn in_home(home: &TempDir, arguments: &[&str]) -> Ended {
     let mut command = program(arguments);
     command.env("HOME", home.path());
     end(command).await
@@ -43,6 +43,31 @@ fn file(home: &TempDir) -> PathBuf {
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+both! {
+    async fn a_real_server_says_who_logs_in(engine) {
+        let place = Place::start(engine).await;
+        let (home, url) = (place.home.path(), place.server.url.as_str());
+        let login = with_stdin(home, &["login", "--url", url, "--profile", "reading"], &place.token("reader").await).await;
+        assert!(login.code == 0 && login.stderr.contains("as token ci, role reader; saved"), "{login:?}");
+        let login = with_stdin(home, &["login", "--url", url], &format!("{ADMIN}\n")).await;
+        assert!(login.code == 0 && login.stderr.contains(", role admin; saved as the profile default"), "{login:?}");
+        let create = in_home(&place.home, &["users", "create", "--name", "Ana", "--output", "csv"]).await;
+        assert!(create.code == 0 && create.stdout.contains("\r\n1,Ana,"), "{create:?}");
+        let reading = ["--use-profile", "reading"];
+        let list = in_home(&place.home, &[&["users", "list"], &reading[..]].concat()).await;
+        assert_eq!((list.code, list.stdout.lines().count()), (0, 1), "{list:?}");
+        let refused = in_home(&place.home, &[&["users", "delete", "1"], &reading[..]].concat()).await;
+        assert_ended(&refused, 5, "users:write");
+
+        let wrong = with_stdin(home, &["login", "--url", url], "rst_nobody-was-ever-given-this-0123456789").await;
+        assert_ended(&wrong, 5, "the token is not accepted");
+        assert_eq!(in_home(&place.home, &["users", "get", "1"]).await.code, 0, "the profile is as it was");
+        assert_eq!(place.server.delete("/tokens/2").await.status(), 204);
+        assert_ended(&in_home(&place.home, &[&["log"], &reading[..]].concat()).await, 5, "the token is not accepted");
+        place.server.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,24 +82,24 @@ async fn a_login_is_checked_saved_and_used_for_its_own_address_alone() {
     assert!(seen.head.starts_with("GET /me "), "{seen:?}");
     assert_eq!(seen.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
 
-    assert_eq!(run(&home, &["users", "get", "7"]).await.code, 0);
+    assert_eq!(in_home(&home, &["users", "get", "7"]).await.code, 0);
     assert_eq!(server.seen()[1].header("authorization"), seen.header("authorization"));
     let other = Scripted::start(vec![user(200)]).await;
-    assert_eq!(run(&home, &["users", "get", "7", "--url", &other.url]).await.code, 0);
+    assert_eq!(in_home(&home, &["users", "get", "7", "--url", &other.url]).await.code, 0);
     assert_eq!(other.seen()[0].header("authorization"), None);
 
     let second = ["login", "--url", &other.url, "--profile", "second"];
     let none = with_stdin(home.path(), &second, TOKEN).await;
     // This server answers everything with a user: no caller is in it, but it takes the token.
     assert_eq!(none.code, 0, "{none:?}");
-    let mixed = run(&home, &["users", "get", "7", "--url", &server.url, "--use-profile", "second"]).await;
+    let mixed = in_home(&home, &["users", "get", "7", "--url", &server.url, "--use-profile", "second"]).await;
     assert_ended(&mixed, 2, "goes to no other address");
-    assert_eq!(run(&home, &["users", "get", "7", "--use-profile", "second"]).await.code, 0);
+    assert_eq!(in_home(&home, &["users", "get", "7", "--use-profile", "second"]).await.code, 0);
 
-    let out = run(&home, &["logout"]).await;
+    let out = in_home(&home, &["logout"]).await;
     assert!(out.code == 0 && out.stderr.contains("until it ends or is revoked"), "{out:?}");
-    assert_ended(&run(&home, &["logout"]).await, 1, "there is no profile default");
-    assert_ended(&run(&home, &["users", "list"]).await, 2, "no server is named");
+    assert_ended(&in_home(&home, &["logout"]).await, 1, "there is no profile default");
+    assert_ended(&in_home(&home, &["users", "list"]).await, 2, "no server is named");
     let text = std::fs::read_to_string(file(&home)).unwrap();
     assert!(text.contains("[profiles.second]") && !text.contains(&server.url), "{text}");
     assert_eq!(mode(&file(&home)), 0o600);
@@ -119,7 +144,7 @@ async fn a_file_that_others_can_read_is_refused() {
     assert_eq!(server.seen().len(), 1);
     std::fs::set_permissions(file(&home), std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(file(&home), format!("[profiles.default]\nurl = 7\ntoken = \"{TOKEN}\"\n")).unwrap();
-    let ended = run(&home, &["users", "list"]).await;
+    let ended = in_home(&home, &["users", "list"]).await;
     assert_ended(&ended, 2, "line 2 is not as roster login writes it");
     assert!(!ended.stderr.contains(TOKEN));
 }

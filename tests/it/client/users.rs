@@ -56,7 +56,7 @@ both! {
             &["users", "update", &id, "--name", "x", "--if-match", "\"1\""][..],
             &["users", "delete", &id, "--if-match", "1"],
         ] {
-            assert_ended(&place.call(arguments).await, 6, "If-Match");
+            assert_ended(&place.call(arguments).await, 6, "has changed");
         }
         let deleted = place.call(&["users", "delete", &id, "--if-match", "2"]).await;
         assert_eq!((deleted.code, deleted.stdout.as_str()), (0, ""), "{deleted:?}");
