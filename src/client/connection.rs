@@ -25,8 +25,8 @@ pub struct Target {
 ///
 /// No server is named, the profile is not there or is of another server, or a token would be readable on its way.
 pub fn resolve(config: &ConnectionConfig) -> Result<Target, ClientError> {
-    let profile = match (&config.token, &config.url) {
-        (Some(_), Some(_)) => None,
+    let profile = match (&config.token, &config.url, &config.profile.name) {
+        (Some(_), Some(_), None) => None,
         _ => find(config)?,
     };
     let url = config.url.clone().or_else(|| Some(profile.as_ref()?.url.clone()));
@@ -155,7 +155,11 @@ mod tests {
         assert_eq!(target("", "http://a", "").unwrap(), "http://a -");
         assert_eq!(target("", "https://c", "own").unwrap(), "https://c own");
         assert_eq!(target("", "https://a", "own").unwrap(), "https://a own");
-        assert!(target("b", "https://a", "").unwrap_err().contains("goes to no other address"));
+        assert_eq!(target("b", "https://b", "own").unwrap(), "https://b own");
+        // What is named twice must be the same: one of the two is not what was meant.
+        for token in ["", "own"] {
+            assert!(target("b", "https://a", token).unwrap_err().contains("goes to no other address"));
+        }
         assert!(target("nobody", "", "").unwrap_err().contains("--profile nobody makes it"));
     }
 

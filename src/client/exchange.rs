@@ -159,7 +159,17 @@ impl Client {
 
     /// The error that an answer is.
     pub fn refusal(&self, answer: &Answer) -> ClientError {
-        answer.refusal(self.authorization.is_some())
+        let error = answer.refusal(self.authorization.is_some());
+        ClientError { message: self.without_token(error.message), ..error }
+    }
+
+    /// A text of others may repeat what they were sent.
+    pub(super) fn without_token(&self, text: String) -> String {
+        let sent = self.authorization.as_ref().and_then(|value| value.to_str().ok()?.split_once(' '));
+        match sent {
+            Some((_, token)) => text.replace(token, "***"),
+            None => text,
+        }
     }
 
     /// Sends a request, again where that is safe and may help, and gives whatever answer there is.
@@ -170,7 +180,7 @@ impl Client {
         loop {
             let trouble = match self.attempt(request).await {
                 Ok(answer) => return Ok(Answer { doubtful, ..answer }),
-                Err(trouble) => trouble,
+                Err(trouble) => Trouble { why: self.without_token(trouble.why), ..trouble },
             };
             doubtful |= trouble.doubtful;
             let random = self.draw(StdRng::random::<f64>);

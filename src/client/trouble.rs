@@ -24,15 +24,16 @@ pub(super) struct Trouble {
 impl Trouble {
     /// Of a request without an answer, or with one that broke off. What never was connected was never asked.
     pub(super) fn of_transport(error: &reqwest::Error, timeout: Duration) -> Self {
-        let certificate = certificate_problem(error);
-        let why = match &certificate {
-            Some(problem) => {
-                format!("the connection is not secure ({problem}); --ca-file names an authority of your own")
+        let handshake = tls_problem(error);
+        let why = match handshake {
+            Some(problem @ rustls::Error::InvalidCertificate(_)) => {
+                format!("the connection is not secure: {problem}; --ca-file names an authority of your own")
             }
+            Some(problem) => format!("the connection is not secure: {problem}"),
             None if error.is_timeout() => format!("there was no answer within {timeout:?}"),
             None => deepest(error),
         };
-        let lasting = certificate.is_some() || error.is_builder();
+        let lasting = handshake.is_some() || error.is_builder();
         Self { why: visible(&why).into_owned(), doubtful: !error.is_connect(), lasting, pause: None }
     }
 
@@ -57,19 +58,17 @@ impl Trouble {
     }
 }
 
-/// What is wrong with a certificate or the rest of a TLS handshake.
-fn certificate_problem(error: &reqwest::Error) -> Option<String> {
-    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(one) = source {
-        // An io::Error passes over what it wraps when it is asked for its source.
-        let wrapped = one.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let inner = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(problem) = inner.or_else(|| one.downcast_ref::<rustls::Error>()) {
-            return Some(problem.to_string());
-        }
-        source = one.source();
+/// What is wrong with a certificate or the rest of TLS.
+fn tls_problem<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(problem) = error.downcast_ref() {
+        return Some(problem);
     }
-    None
+    // An io::Error passes over what it wraps when it is asked for its source.
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => tls_problem(wrapped),
+        None => tls_problem(error.source()?),
+    }
 }
 
 /// The first cause of an error, which is what people need to know.

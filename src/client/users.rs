@@ -165,7 +165,7 @@ pub async fn update(
     let answer = client.send(&request).await?;
     match answer.status {
         200 => answer.json(),
-        412 if answer.doubtful => Err(unknown(id, &answer)),
+        412 if answer.doubtful => Err(unknown(client, id, &answer)),
         _ => Err(client.refusal(&answer)),
     }
 }
@@ -178,7 +178,7 @@ pub async fn delete(client: &Client, id: i64, if_match: Option<&str>) -> Result<
     match answer.status {
         204 => Ok(true),
         404 if answer.doubtful && answer.problem().is_some() => Ok(false),
-        412 if answer.doubtful => Err(unknown(id, &answer)),
+        412 if answer.doubtful => Err(unknown(client, id, &answer)),
         _ => Err(client.refusal(&answer)),
     }
 }
@@ -188,13 +188,13 @@ fn look(id: i64) -> String {
 }
 
 /// A repetition finds another version than the first attempt, whose own change may be what it finds.
-fn unknown(id: i64, answer: &Answer) -> ClientError {
+fn unknown(client: &Client, id: i64, answer: &Answer) -> ClientError {
     let message = format!(
         "nobody knows whether it was done: the answer of an earlier attempt was lost, and now: {}; {}",
         answer.line(),
         look(id)
     );
-    ClientError::new(ErrorKind::Unknown, message)
+    ClientError::new(ErrorKind::Unknown, client.without_token(message))
 }
 
 /// An entity tag is in quotes (RFC 9110 section 8.8.3), which shells take away.

@@ -79,25 +79,9 @@ pub(super) enum Subcommand {
     /// The copy is that of one moment and a database like the original. For PostgreSQL, use its `pg_dump`.
     Backup(BackupArgs),
 
-    /// List and change users on a server, over its API
     Users(UsersArgs),
-
-    /// Show who changed what on a server, the oldest first
-    ///
-    /// Reads the record page by page and in its order. Who did it, and from where, is shown only to those who may see
-    /// it.
     Log(RecordArgs),
-
-    /// Save the address of a server and a token for it
-    ///
-    /// The token is read from the terminal, without being shown, or from stdin when that is none; never from the
-    /// command line, which others can see. The server is asked whether it takes it. Both go to the file
-    /// roster/profiles.toml in the directory of your settings, ~/.config as a rule, readable by you alone.
     Login(LoginArgs),
-
-    /// Remove a saved address with its token
-    ///
-    /// The token itself remains valid until it ends or is revoked on the server.
     Logout(LogoutArgs),
 
     /// Give, list and revoke the tokens that callers show

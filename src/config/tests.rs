@@ -44,14 +44,13 @@ fn sample(id: &str) -> &'static str {
     match id {
         "database_url" => "postgres://h/d",
         "migrate" => "off",
-        "read_only" => "yes",
+        "read_only" | "insecure_http" => "yes",
         "listen" | "ops_listen" => "[::1]:1234",
         "log_format" => "json",
         "log" => "warn",
         "url" => "https://h",
         "use_profile" => "other",
         "ca_file" => "/ca.pem",
-        "insecure_http" => "yes",
         "output" => "csv",
         "trusted_proxies" => "10.0.0.0/8,::1",
         "bootstrap_token_file" => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/token"),
@@ -118,11 +117,10 @@ fn each_variable_and_each_flag_changes_the_effective_value() {
         let operands = match name.as_str() {
             "import" | "backup" => " file",
             "copy" => " sqlite:a sqlite:b",
-            "users get" | "users delete" | "users find" => " 7",
+            "users get" | "users delete" | "users find" | "token revoke" => " 7",
             "users update" => " 7 --name=x",
             "users create" => " --name=x",
             "token create" => " --name x --role reader",
-            "token revoke" => " 7",
             _ => "",
         };
         let name = &format!("{name}{operands}");

@@ -7,6 +7,7 @@ mod retries;
 mod scripted;
 mod secrets;
 mod terminal;
+mod tls;
 mod users;
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The command lines of the commands that talk to a server. What is no setting here is checked by `cli`.
+//! The command lines of the commands that talk to a server. What stands above the arguments of a command is its help. What is no setting here is checked by `cli`.
 
 use std::ffi::OsString;
 
@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, value_parser};
 
 use super::Choices;
 
+/// List and change users on a server, over its API
 #[derive(Args, Debug)]
 pub(in crate::config) struct UsersArgs {
     #[command(subcommand)]
@@ -173,6 +174,10 @@ pub(in crate::config) struct ConditionArgs {
     pub(in crate::config) if_match: Option<OsString>,
 }
 
+/// Show who changed what on a server, the oldest first
+///
+/// Reads the record page by page and in its order. Who did it, and from where, is shown only to those who may see
+/// it.
 #[derive(Args, Debug)]
 pub(in crate::config) struct RecordArgs {
     /// Only what this actor did: token:3, command:import
@@ -196,12 +201,20 @@ pub(in crate::config) struct RecordArgs {
     pub(in crate::config) server: ServerArgs,
 }
 
+/// Save the address of a server and a token for it
+///
+/// The token is read from the terminal, without being shown, or from stdin when that is none; never from the
+/// command line, which others can see. The server is asked whether it takes it. Both go to the file
+/// roster/profiles.toml in the directory of your settings, ~/.config as a rule, readable by you alone.
 #[derive(Args, Debug)]
 pub(in crate::config) struct LoginArgs {
     #[command(flatten)]
     pub(in crate::config) server: ServerArgs,
 }
 
+/// Remove a saved address with its token
+///
+/// The token itself remains valid until it ends or is revoked on the server.
 #[derive(Args, Debug)]
 pub(in crate::config) struct LogoutArgs {
     #[command(flatten)]
