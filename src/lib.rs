@@ -15,8 +15,8 @@ pub mod directory; // reads that share statements
 pub mod transfer; // users in bulk: import, export, copy
 pub mod demo; // sample people
 pub mod store; // the only SQL
-pub mod model; // pure data and rules
 pub mod config; // the command line and the environment
+pub mod model; // pure data and rules
 pub mod telemetry; // logs, metrics, traces
 pub mod clock; // the time as a value
 pub mod address; // who is at the other end, behind proxies too

@@ -2,7 +2,8 @@
 
 use comfy_table::{Table, presets};
 
-use super::{Failure, complain, open, print};
+use super::transfer::open_ready;
+use super::{Failure, complain, print};
 use crate::auth::secrets;
 use crate::clock::Clock;
 use crate::config::{TokenConfig, TokenRequest};
@@ -17,7 +18,7 @@ use crate::store::{Store, StoreError};
 const PAGE: i64 = 1000;
 
 pub(super) async fn run(config: TokenConfig) -> Result<(), Failure> {
-    let store = open(&config.url, config.wait, false).await?;
+    let store = open_ready(&config.url, config.wait, false).await?;
     let outcome = answer(&store, config.request).await;
     store.close().await;
     outcome
@@ -25,7 +26,6 @@ pub(super) async fn run(config: TokenConfig) -> Result<(), Failure> {
 
 async fn answer(store: &Store, request: TokenRequest) -> Result<(), Failure> {
     let author = Author::local(Clock::System.now(), Actor::command("token"));
-    store.migrate(author.now).await?;
     match request {
         TokenRequest::Create { name, role, lifetime } => {
             let expires_at = lifetime.map(|lifetime| author.now.saturating_add(lifetime));

@@ -99,13 +99,21 @@ fn write(own: Value, more: &[Kind]) -> Value {
     with_errors(own, &[&kinds, more].concat())
 }
 
-#[rustfmt::skip]
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
+    [tokens(), who()].concat()
+}
+
+/// A time that may not be.
+fn time(what: &str) -> Value {
+    json!({ "type": ["string", "null"], "format": "date-time", "description": what })
+}
+
+#[rustfmt::skip]
+fn tokens() -> Vec<(&'static str, Value)> {
     let roles = Role::ALL.map(Role::name);
     let name = json!({ "type": "string", "minLength": 1, "maxLength": NAME_MAX, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
         "description": "What people call it; two tokens may have one name." });
     let role = json!({ "type": "string", "enum": roles, "description": "What it may do." });
-    let time = |what: &str| json!({ "type": ["string", "null"], "format": "date-time", "description": what });
     let all = json!({
         "id": { "type": "integer", "format": "int64", "minimum": 1 },
         "name": name,
@@ -133,11 +141,17 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             "type": "object", "additionalProperties": false, "properties": { "name": name, "role": role },
             "example": { "role": "writer" },
         })),
+    ]
+}
+
+#[rustfmt::skip]
+fn who() -> Vec<(&'static str, Value)> {
+    vec![
         ("Me", json!({
             "type": "object", "additionalProperties": false, "required": ["actor", "role", "permissions", "expires_at"],
             "properties": {
                 "actor": schema("Actor"),
-                "role": { "type": "string", "enum": roles },
+                "role": { "type": "string", "enum": Role::ALL.map(Role::name) },
                 "permissions": { "type": "array", "items": { "type": "string", "enum": Permission::ALL.map(Permission::name) } },
                 "expires_at": time("When your credential expires."),
             },

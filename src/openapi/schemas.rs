@@ -16,7 +16,13 @@ pub(super) fn schema(name: &str) -> Value {
 
 pub(super) fn all() -> Value {
     let mut all = Map::new();
-    for (name, value) in users().into_iter().chain(batch()).chain(others()).chain(super::callers::schemas()) {
+    for (name, value) in users()
+        .into_iter()
+        .chain(batch())
+        .chain(changes())
+        .chain(super::callers::schemas())
+        .chain([problem()])
+    {
         all.insert(name.to_owned(), value);
     }
     Value::Object(all)
@@ -152,7 +158,7 @@ fn batch() -> Vec<(&'static str, Value)> {
 }
 
 #[rustfmt::skip]
-fn others() -> Vec<(&'static str, Value)> {
+fn changes() -> Vec<(&'static str, Value)> {
     let actions: Vec<&str> = Action::ALL.iter().map(|action| action.name()).collect();
     vec![
         ("ChangePage", json!({
@@ -185,7 +191,12 @@ fn others() -> Vec<(&'static str, Value)> {
                 },
             },
         })),
-        ("Problem", json!({
+    ]
+}
+
+#[rustfmt::skip]
+fn problem() -> (&'static str, Value) {
+    ("Problem", json!({
             "type": "object", "required": ["type", "title", "status", "detail"],
             "description": "RFC 9457.",
             "properties": {
@@ -201,6 +212,5 @@ fn others() -> Vec<(&'static str, Value)> {
                     },
                 } },
             },
-        })),
-    ]
+        }))
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
 
+use crate::asking::of_user;
 use crate::random::{self, generator};
 use crate::support::{Database, Program, both, client, eventually, parts};
 
@@ -158,7 +159,12 @@ impl Replay {
         loop {
             let after = self.next.as_ref().map_or(String::new(), |next| format!("&after={next}"));
             let page = get(client, &format!("{url}/changes?limit=1000{after}")).await;
-            page["changes"].as_array().unwrap().iter().for_each(|change| self.take(change));
+            page["changes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|entry| of_user(entry))
+                .for_each(|change| self.take(change));
             self.next = Some(page["next"].as_str().unwrap().to_owned());
             if page["more"] == false {
                 return;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use roster::model::position::Position;
 use serde_json::{Value, json};
 
+use crate::asking::of_user;
 use crate::support::Server;
 
 /// Users by id, with all their attributes.
@@ -32,7 +33,7 @@ impl Follower {
         assert!(entries.len() <= limit);
         // The cursor of an empty page leads on too.
         page["next"].as_str().unwrap().clone_into(&mut self.next);
-        self.entries.extend(entries.iter().cloned());
+        self.entries.extend(entries.iter().filter(|entry| of_user(entry)).cloned());
         entries.len()
     }
 

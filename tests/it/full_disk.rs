@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::support::{Program, assert_problem, client, parts};
+use crate::support::{Program, assert_problem, client, parts, token_file};
 
 /// Mounts a small file system that only this process and its children see, keeps a part of it for later, and
 /// becomes the program.
 const SMALL_DISK: &str = r#"
 mount -t tmpfs -o size=3m none "$1" && head -c 1000000 /dev/zero >"$1/reserve" && chmod 755 "$1" || exit 77
-exec env -i "$2" serve --database-url "sqlite:$1/roster.db" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0
+exec env -i "$2" serve --database-url "sqlite:$1/roster.db" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 \
+  --bootstrap-token-file "$3"
 "#;
 
 /// A command that may mount: as root, or else as root of a user namespace; `None` where neither is allowed.
@@ -42,7 +43,7 @@ impl SmallDisk {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new("unshare");
         command.args(flags).args(["sh", "-c", SMALL_DISK, "sh"]).arg(directory.path());
-        command.arg(env!("CARGO_BIN_EXE_roster")).stdin(Stdio::null()).kill_on_drop(true);
+        command.arg(env!("CARGO_BIN_EXE_roster")).arg(token_file()).stdin(Stdio::null()).kill_on_drop(true);
         let program = Program::started(command).await;
         Self { program, client: client(), directory }
     }

@@ -184,7 +184,7 @@ both! {
         paths.sort_unstable();
         assert_eq!(
             paths,
-            ["/", "/changes", "/docs", "/openapi.json", "/users", "/users/batch", "/users/import", "/users/{id}"]
+            ["/", "/changes", "/docs", "/me", "/openapi.json", "/tokens", "/tokens/{id}", "/users", "/users/batch", "/users/import", "/users/{id}"]
         );
         for (tags, status) in [
             (tag.clone(), 304),

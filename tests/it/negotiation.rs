@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::asking::{field, places};
-use crate::support::{Server, assert_problem, both, parts};
+use crate::support::{ADMIN, Server, assert_problem, both, parts};
 
 async fn accepting(server: &Server, method: Method, path: &str, accept: &str) -> Response {
     let request = server.request(method.clone(), path).header("accept", accept);
@@ -192,7 +192,7 @@ both! {
         // The length alone is enough to be refused: nothing of the body is sent.
         let address: SocketAddr = server.url.strip_prefix("http://").unwrap().parse().unwrap();
         let mut socket = TcpStream::connect(address).await.unwrap();
-        let head = "POST /users HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 1048577\r\n\r\n";
+        let head = format!("POST /users HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {ADMIN}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 1048577\r\n\r\n");
         socket.write_all(head.as_bytes()).await.unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();

@@ -205,7 +205,7 @@ both! {
         for path in [format!("/users?access_token={secret}"), format!("/users?token={secret}")] {
             assert_problem(ask(&server, &client_of(None), "GET", &path, None).await, 401, "unauthenticated").await;
             // With a credential too, it is a parameter that nobody knows.
-            assert_problem(server.get(&path).await, 400, "malformed").await;
+            assert_problem(server.get(&path).await, 422, "invalid").await;
         }
         server.stop().await;
     }

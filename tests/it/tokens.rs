@@ -138,7 +138,10 @@ both! {
     async fn the_command_gives_lists_and_revokes(engine) {
         let database = Database::create(engine).await;
         let environment = [("ROSTER_DATABASE_URL", database.url.as_str())];
-        let given = call(&["token", "create", "--name", "ci", "--role", "writer", "--expires", "90d"], &environment).await;
+        let create = ["token", "create", "--name", "ci", "--role", "writer", "--expires", "90d"];
+        call(&create, &environment).await.assert_refused("roster migrate");
+        assert_eq!(call(&["migrate"], &environment).await.code, 0);
+        let given = call(&create, &environment).await;
         assert_eq!(given.code, 0, "{given:?}");
         let secret = given.stdout.trim_end();
         assert!(secret.starts_with("rst_") && secret.len() == 47 && !given.stderr.contains(secret), "{given:?}");
@@ -164,6 +167,7 @@ async fn wrong_commands_are_told() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("roster.db").display());
     let environment = [("ROSTER_DATABASE_URL", url.as_str())];
+    assert_eq!(call(&["migrate"], &environment).await.code, 0);
     for (arguments, message) in [
         (
             &["token", "create", "--name", "", "--role", "reader"][..],

@@ -245,7 +245,10 @@ impl Side {
 
     /// What is new in the feed.
     fn changes(&mut self) -> Value {
-        let entries = std::mem::take(&mut self.follower.entries);
+        let mut entries = std::mem::take(&mut self.follower.entries);
+        for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
+            entry.remove("request_id");
+        }
         self.without_ids(Value::Array(entries))
     }
 }

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{end, requests, start};
-use crate::support::{ADMIN, Database, Program, both, client, program};
+use crate::support::{ADMIN, Database, Program, both, client, client_of, program};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
@@ -136,8 +136,10 @@ both! {
         let client = client();
         let url = |path: &str| format!("{}{path}", program.url);
         let list = client.get(url("/users?q=hunter2-query&filter=name%20eq%20%22hunter2-filter%22"));
-        let list = list.header("authorization", "Bearer hunter2-bearer").header("cookie", "s=hunter2-cookie");
+        let list = list.header("cookie", "s=hunter2-cookie");
         assert_eq!(list.send().await.unwrap().status(), 200);
+        let wrong = client_of(Some("hunter2-bearer-hunter2-bearer-hunter2")).get(url("/users"));
+        assert_eq!(wrong.send().await.unwrap().status(), 401);
         let body = json!({ "name": "hunter2-name", "email": "hunter2@example.com", "profile": { "x": "hunter2-profile" } });
         for status in [201, 409] {
             let create = client.post(url("/users")).json(&body).header("idempotency-key", format!("hunter2-{status}"));
@@ -150,9 +152,9 @@ both! {
         let unknown = client.get(url("/users?hunter2-parameter=1")).send().await.unwrap();
         assert_eq!(unknown.status(), 422);
         let lines = end(program).await;
-        assert_eq!(requests(&lines).len(), 6);
+        assert_eq!(requests(&lines).len(), 7);
         for line in lines {
-            assert!(!line.to_string().contains("hunter2"), "{line}");
+            assert!(!line.to_string().contains("hunter2") && !line.to_string().contains(ADMIN), "{line}");
         }
         // The directory of the name without a password is what gets dropped.
         database.url = database.url.replacen(":hunter2-url@", "@", 1);

@@ -4,12 +4,19 @@ use std::time::{Duration, Instant};
 
 use super::collector::Collector;
 use super::end;
-use crate::support::{Database, Engine, Program, client, eventually, program};
+use crate::support::{Database, Engine, Program, client, eventually, program, token_file};
 
 /// A service that sends its traces to an address.
 async fn start(database: &Database, endpoint: &str, variables: &[(&str, &str)]) -> Program {
     let mut command = program(&["serve", "--database-url", &database.url, "--drain-seconds", "0"]);
-    command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
+    command.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--ops-listen",
+        "127.0.0.1:0",
+        "--bootstrap-token-file",
+        token_file(),
+    ]);
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).envs(variables.iter().copied());
     Program::started(command).await
 }

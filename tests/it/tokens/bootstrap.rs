@@ -28,7 +28,8 @@ both! {
         let database = Database::create(engine).await;
         let directory = tempfile::tempdir().unwrap();
         // Users do not make it old: a directory may be filled before anybody can call.
-        let people = file(&directory, "people.csv", "name\nAna\n");
+        let people = file(&directory, "people.csv", "name,email\nAna,\n");
+        assert_eq!(call(&["migrate", "--database-url", &database.url], &[]).await.code, 0);
         assert_eq!(call(&["import", &people, "--quiet", "--database-url", &database.url], &[]).await.code, 0);
         let quick = ["--drain-seconds", "0"];
         let first = Program::serve(&database.url, &quick).await;

@@ -42,7 +42,7 @@ async fn there_and_back_again() {
     let third = Server::on(sqlite, &[], Clock::System).await;
     assert!(third.create(&json!({ "name": "bob" })).await["id"].as_i64() > ada["id"].as_i64());
     while follower.page(&third, 1000).await > 0 {}
-    assert_eq!(follower.entries.len(), 120_003);
+    assert_eq!(follower.entries.len(), 120_003, "of users, beside the first token");
     let positions = follower.positions();
     assert!(positions.is_sorted_by(|one, next| one < next), "each entry once, in order");
     assert_eq!(follower.names().last(), Some(&"bob"));

@@ -118,7 +118,7 @@ both! {
 async fn a_server_that_takes_no_writes_refuses_it() {
     let database =
         std::sync::Arc::new(crate::support::Database::create(crate::support::Engine::Sqlite).await);
-    database.store().await.close().await;
+    Server::on(database.clone(), &[], roster::clock::Clock::System).await.stop().await;
     let server = Server::on(database, &["--read-only=true"], roster::clock::Clock::System).await;
     assert_problem(send(&server, "", "text/csv", "name\nx\n").await, 503, "read-only").await;
     server.stop().await;
