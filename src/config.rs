@@ -11,6 +11,7 @@ mod credential;
 mod database_url;
 mod definitions;
 mod environment;
+mod oidc;
 mod output;
 mod server_url;
 mod settings;
@@ -32,6 +33,7 @@ pub use client::{ConnectionConfig, OutputForm, ProfileConfig, RecordConfig, User
 pub use credential::Credential;
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
+pub use oidc::{IssuerConfig, endpoint};
 pub use output::{completions, manual, settings_json, settings_table};
 pub use server_url::ServerUrl;
 pub use settings::{

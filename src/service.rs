@@ -35,6 +35,9 @@ pub enum StartError {
     /// The database can't be used.
     #[error("database: {0}")]
     Database(String),
+    /// The issuers of tokens can't be asked.
+    #[error("{0}")]
+    Issuers(String),
     /// The end was asked for before the start was done.
     #[error("ended before it was ready")]
     Ended,

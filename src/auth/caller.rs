@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::oidc;
 use crate::error::{ApiError, Kind};
 use crate::model::actor::Actor;
 use crate::model::role::{Permission, Role};
@@ -34,6 +35,12 @@ impl Identity {
     /// The bearer of one of Roster's own tokens.
     pub fn of_token(token: &Token) -> Self {
         Self::new(Actor::token(token.id, token.name.as_str()), token.role, token.expires_at)
+    }
+
+    /// The bearer of an issuer's token.
+    pub fn of_jwt(known: &oidc::Identity) -> Arc<Self> {
+        let actor = Actor::jwt(&known.issuer, &known.subject, known.name.as_str());
+        Arc::new(Self::new(actor, known.role, Some(known.expires_at)))
     }
 
     /// Whether it may do this.

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::bearer::{NoCredential, credential};
 use super::caller::{Caller, Identity};
 use super::limits::Limits;
+use super::oidc::{self, Issuers};
 use super::tokens::Tokens;
 use crate::address::ClientAddress;
 use crate::error::{ApiError, Kind};
@@ -38,6 +39,7 @@ pub struct Gate(Arc<Means>);
 struct Means {
     /// `None` lets everybody in, as `demo` does.
     tokens: Option<Tokens>,
+    issuers: Option<Issuers>,
     limits: Limits,
     metrics: Arc<Metrics>,
     everybody: Arc<Identity>,
@@ -55,18 +57,23 @@ enum Refusal {
 
 impl Gate {
     /// Asks for credentials.
-    pub fn new(tokens: Tokens, limits: Limits, metrics: &Arc<Metrics>) -> Self {
-        Self::with(Some(tokens), limits, metrics)
+    pub fn new(tokens: Tokens, issuers: Issuers, limits: Limits, metrics: &Arc<Metrics>) -> Self {
+        Self::with(Some(tokens), Some(issuers), limits, metrics)
     }
 
     /// Takes everybody for an administrator: for a database that goes away, on a loopback address.
     pub fn open(metrics: &Arc<Metrics>) -> Self {
-        Self::with(None, Limits::new(None, None), metrics)
+        Self::with(None, None, Limits::new(None, None), metrics)
     }
 
-    fn with(tokens: Option<Tokens>, limits: Limits, metrics: &Arc<Metrics>) -> Self {
+    fn with(
+        tokens: Option<Tokens>,
+        issuers: Option<Issuers>,
+        limits: Limits,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let everybody = Arc::new(Identity::new(Actor::sole("demo"), Some(Role::Admin), None));
-        Self(Arc::new(Means { tokens, limits, metrics: metrics.clone(), everybody }))
+        Self(Arc::new(Means { tokens, issuers, limits, metrics: metrics.clone(), everybody }))
     }
 
     async fn admit(&self, request: &Parts, needed: Permission) -> Result<Caller, Refusal> {
@@ -95,18 +102,58 @@ impl Gate {
             Err(NoCredential::Missing) => return Err(Refusal::Missing),
             Err(NoCredential::Malformed(reason)) => return Err(Refusal::Malformed(reason)),
         };
+        let issuers = self.0.issuers.as_ref().filter(|issuers| !issuers.is_empty());
+        match issuers.filter(|_| Issuers::looks_like_jwt(secret)) {
+            Some(issuers) => self.bearer_of_jwt(issuers, secret, address).await,
+            None => self.bearer_of_token(tokens, secret, address).await,
+        }
+    }
+
+    async fn bearer_of_token(
+        &self,
+        tokens: &Tokens,
+        secret: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Identity>, Refusal> {
         let failed = |error| Refusal::Failed(ApiError::from(error));
         if let Some(identity) = tokens.recall(secret).await.map_err(failed)? {
             return Ok(identity);
         }
-        // What is not known yet takes work: whoever has failed too often has to wait for it.
-        let listened = self.0.limits.listens_to(address);
-        listened.map_err(|wait| Refusal::Throttled("too many failed credentials", wait))?;
+        self.listen_to(address)?;
         let verified = tokens.verify(secret).await.map_err(failed)?;
         verified.ok_or_else(|| {
             self.0.limits.failed(address);
             Refusal::Invalid("unknown token")
         })
+    }
+
+    async fn bearer_of_jwt(
+        &self,
+        issuers: &Issuers,
+        token: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Identity>, Refusal> {
+        if let Some(known) = issuers.recall(token) {
+            return Ok(Identity::of_jwt(&known));
+        }
+        self.listen_to(address)?;
+        match issuers.verify(token).await {
+            Ok(identity) => Ok(Identity::of_jwt(&identity)),
+            Err(oidc::Refusal::Invalid(reason)) => {
+                self.0.limits.failed(address);
+                Err(Refusal::Invalid(reason))
+            }
+            Err(oidc::Refusal::Unavailable(reason)) => {
+                let error = ApiError::new(Kind::Unavailable, "the issuer of this token can't be asked now");
+                Err(Refusal::Failed(error.because(reason)))
+            }
+        }
+    }
+
+    /// What is not known yet takes work: whoever has failed too often has to wait for it.
+    fn listen_to(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
+        let listened = self.0.limits.listens_to(address);
+        listened.map_err(|wait| Refusal::Throttled("too many failed credentials", wait))
     }
 }
 

@@ -4,5 +4,6 @@ pub mod bearer;
 pub mod caller;
 pub mod gate;
 pub mod limits;
+pub mod oidc;
 pub mod secrets;
 pub mod tokens;

@@ -49,7 +49,7 @@ async fn answer(store: &Store, request: TokenRequest) -> Result<(), Failure> {
         TokenRequest::List { json: false } => print(&format!("{}\n", table(store).await?)),
         TokenRequest::Revoke { id } => {
             store.revoke_token(&author, id).await.map_err(|error| match error {
-                StoreError::NotFound => format!("there is no token {id}"),
+                StoreError::NotFound => format!("there is no token {id}, or it is revoked already"),
                 other => other.to_string(),
             })?;
             complain(&format!("token {id} is revoked; servers refuse it within 5 seconds"));

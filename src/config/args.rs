@@ -14,6 +14,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Parser};
 use clap_complete::Shell;
 
+use super::oidc::OidcArgs;
 use callers::{CallerArgs, TokenArgs};
 use client::{LoginArgs, LogoutArgs, RecordArgs, UsersArgs};
 use texts::{AFTER_HELP, INTRODUCTION};
@@ -139,6 +140,8 @@ pub(super) struct ServeArgs {
     pub(super) callers: CallerArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
+    #[command(flatten)]
+    pub(super) oidc: OidcArgs,
     #[command(flatten)]
     pub(super) shutdown: ShutdownArgs,
     #[command(flatten)]

@@ -8,6 +8,7 @@ use super::callers::{CallersConfig, callers};
 use super::database_url::DatabaseUrl;
 use super::definitions;
 use super::environment::Environment;
+use super::oidc::{self, IssuerConfig};
 use super::sources::Sources;
 use super::values::{
     address, boolean, duration, log_filter, log_format, migrate_at_start, number, optional_duration,
@@ -28,6 +29,8 @@ pub struct ServeConfig {
     pub callers: CallersConfig,
     /// The addresses and limits of the server.
     pub server: ServerConfig,
+    /// The issuers whose JWTs are accepted.
+    pub issuers: Vec<IssuerConfig>,
     /// What is logged and how.
     pub log: LogConfig,
     /// Whether traces are exported: an OTLP endpoint is named by one of `OpenTelemetry`'s own variables,
@@ -145,6 +148,7 @@ pub(super) fn serve(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<Serve
     let read_only = sources.displayed(field!(writing.read_only), boolean);
     let callers = callers(sources, &args.callers);
     let server = server(sources, args);
+    let issuers = oidc::issuers(sources, &args.oidc);
     let log = log(sources, &args.log);
     let (url, wait) = target?;
     Some(ServeConfig {
@@ -153,6 +157,7 @@ pub(super) fn serve(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<Serve
         read_only: read_only?,
         callers: callers?,
         server: server?,
+        issuers: issuers?,
         log: log?,
         otlp: otlp(sources),
     })

@@ -99,6 +99,15 @@ impl<'a> Sources<'a> {
         std::mem::take(&mut self.settings)
     }
 
+    /// The flag or the variable that gives the setting a value; nothing if it has its default.
+    pub(super) fn given(&self, id: &str) -> Option<String> {
+        if self.matches.value_source(id) == Some(ValueSource::CommandLine) {
+            return Some(format!("--{}", definitions::flag_name(id)));
+        }
+        let variable = definitions::variable(id);
+        self.environment.get(&variable).is_some().then_some(variable)
+    }
+
     /// The setting's value, shown by `roster config` as it was written.
     pub(super) fn written<T>(
         &mut self,

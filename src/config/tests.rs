@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Parses a command line of words without the program's name.
-fn run(line: &str, variables: &[(&str, &str)]) -> Result<Command, Failure> {
+pub(super) fn run(line: &str, variables: &[(&str, &str)]) -> Result<Command, Failure> {
     let args = std::iter::once("roster").chain(line.split_whitespace()).map(Into::into);
     parse(args, &variables.iter().copied().collect())
 }
@@ -33,10 +33,21 @@ fn setting(name: &str, flags: &str, variables: &[(&str, &str)]) -> (String, Sour
     found.map(|setting| (setting.value, setting.source)).expect(name)
 }
 
-fn file(content: &[u8]) -> tempfile::NamedTempFile {
+pub(super) fn file(content: &[u8]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(content).expect("writable");
     file
+}
+
+/// Settings without which one would be refused.
+fn companions(id: &str) -> &'static [(&'static str, &'static str)] {
+    match id {
+        "oidc_issuers_file" => &[],
+        id if id.starts_with("oidc_") => {
+            &[("ROSTER_OIDC_ISSUER", "https://id.example"), ("ROSTER_OIDC_AUDIENCE", "roster")]
+        }
+        _ => &[],
+    }
 }
 
 /// A valid value for each setting that is not its default.
@@ -60,6 +71,9 @@ fn sample(id: &str) -> &'static str {
         | "max_body_bytes"
         | "min_drain_rate"
         | "database_connections" => "77",
+        "oidc_issuer" => "https://other.example",
+        "oidc_issuers_file" => concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/oidc/tests/issuers.toml"),
+        "oidc_role_map" => "staff=reader",
         _ => "77ms",
     }
 }
@@ -124,15 +138,17 @@ fn each_variable_and_each_flag_changes_the_effective_value() {
             _ => "",
         };
         let name = &format!("{name}{operands}");
-        let default = format!("{:?}", run(name, &[]).ok());
         for arg in subcommand.get_arguments().filter(|arg| is_setting(arg)) {
             let id = arg.get_id().as_str();
             let value = sample(id);
-            let by_variable = run(name, &[(&variable(id), value)]);
+            let default = format!("{:?}", run(name, companions(id)).ok());
+            let own = variable(id);
+            let all: Vec<_> = companions(id).iter().copied().filter(|(name, _)| *name != own).collect();
+            let by_variable = run(name, &[&all[..], &[(&own, value)]].concat());
             assert!(by_variable.is_ok(), "{name} {id}: {by_variable:?}");
             assert_ne!(format!("{:?}", by_variable.ok()), default, "{name} {id}");
             let flag = format!("--{}={value}", arg.get_long().expect("a setting is a flag"));
-            let by_flag = run(&format!("{name} {flag}"), &[]);
+            let by_flag = run(&format!("{name} {flag}"), companions(id));
             assert!(by_flag.is_ok(), "{name} {flag}: {by_flag:?}");
             assert_ne!(format!("{:?}", by_flag.ok()), default, "{name} {flag}");
         }

@@ -32,7 +32,7 @@ pub enum Permission {
 
 impl Role {
     /// All roles, the least first.
-    pub const ALL: [Self; 4] = [Self::Reader, Self::Writer, Self::Provisioner, Self::Admin];
+    pub const ALL: [Self; 4] = [Self::Provisioner, Self::Reader, Self::Writer, Self::Admin];
 
     /// The name in settings, tokens and claims.
     pub fn name(self) -> &'static str {

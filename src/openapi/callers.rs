@@ -80,7 +80,7 @@ pub fn patch_token() -> Value {
 pub fn revoke_token() -> Value {
     json!({
         "tags": ["callers"], "summary": "Revoke a token",
-        "description": "It is refused here at once and on every server within 5 seconds. Its record stays.",
+        "description": "It is refused here at once and on every server within 5 seconds. The list still shows it.",
         "parameters": [parameter("tokenId")],
         "responses": with_errors(
             json!({ "204": { "description": "The token is worth nothing any more." } }),

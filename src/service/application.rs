@@ -19,6 +19,7 @@ use crate::api::docs;
 use crate::app::{App, RequestLimits, Texts};
 use crate::auth::gate::Gate;
 use crate::auth::limits::Limits;
+use crate::auth::oidc::Issuers;
 use crate::auth::tokens::Tokens;
 use crate::config::ServeConfig;
 use crate::directory::coalescer::Lookups;
@@ -53,7 +54,7 @@ pub(super) fn application(
     };
     let ids = Arc::new(RequestIds::from_system());
     let observer = Observer::new(parts.metrics.clone(), ids, parts.traced);
-    Ok(routes::router(&gate(config, tokens, parts))
+    Ok(routes::router(&gate(config, tokens, parts)?)
         .with_state(app)
         .layer(from_fn_with_state(limits.timeout, limit_time))
         .layer(CatchPanicLayer::custom(panicked))
@@ -71,13 +72,15 @@ async fn note_client(State(trusted): State<TrustedProxies>, mut request: Request
     next.run(request).await
 }
 
-fn gate(config: &ServeConfig, tokens: &Tokens, parts: &Parts) -> Gate {
+fn gate(config: &ServeConfig, tokens: &Tokens, parts: &Parts) -> Result<Gate, StartError> {
     let callers = &config.callers;
     if callers.open {
-        return Gate::open(&parts.metrics);
+        return Ok(Gate::open(&parts.metrics));
     }
     let limits = Limits::new(callers.failures_per_minute, callers.requests_per_second);
-    Gate::new(tokens.clone(), limits, &parts.metrics)
+    let issuers =
+        Issuers::new(config.issuers.clone(), &parts.clock, &parts.metrics).map_err(StartError::Issuers)?;
+    Ok(Gate::new(tokens.clone(), issuers, limits, &parts.metrics))
 }
 
 /// Bounds the time until the head of the answer; bodies have a least drain rate instead.

@@ -80,7 +80,7 @@ impl Store {
         .await
     }
 
-    /// Ends a token. To end one again changes nothing.
+    /// Ends a token that is not revoked.
     pub async fn revoke_token(&self, author: &Author, id: i64) -> Result<Token, StoreError> {
         let (store, author) = (self.clone(), author.clone());
         self.change_tokens(async move {
@@ -179,9 +179,6 @@ async fn insert(
 
 async fn modify(tx: &mut Tx, author: &Author, id: i64, change: &TokenChange) -> Result<Token, StoreError> {
     let before = lock(tx, id).await?;
-    if before.revoked_at.is_some() {
-        return Err(StoreError::NotFound);
-    }
     let after = change.apply(&before);
     if after == before {
         return Ok(before);
@@ -191,9 +188,6 @@ async fn modify(tx: &mut Tx, author: &Author, id: i64, change: &TokenChange) -> 
 
 async fn revoke(tx: &mut Tx, author: &Author, id: i64) -> Result<Token, StoreError> {
     let before = lock(tx, id).await?;
-    if before.revoked_at.is_some() {
-        return Ok(before);
-    }
     let after = Token { revoked_at: Some(author.now), ..before.clone() };
     update(tx, author, Action::TokenRevoked, &before, after).await
 }
@@ -218,7 +212,8 @@ async fn lock(tx: &mut Tx, id: i64) -> Result<Token, StoreError> {
         .bind(id)
         .fetch_optional(connection)
         .await)?;
-    row.map(|row| to_token(row).1).ok_or(StoreError::NotFound)
+    let token = row.map(|row| to_token(row).1).filter(|token| token.revoked_at.is_none());
+    token.ok_or(StoreError::NotFound)
 }
 
 async fn update(

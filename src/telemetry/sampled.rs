@@ -39,6 +39,16 @@ impl Samples<'_> {
         });
     }
 
+    /// Counts that differ in one label: pairs of the label's value and the count.
+    pub fn counters(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) {
+        self.keep(|encoder| {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            values.iter().try_for_each(|(state, value)| {
+                metric.encode_family(&[(label, *state)])?.encode_counter::<NoLabelSet, _, u64>(value, None)
+            })
+        });
+    }
+
     /// A sum that only grows, such as seconds of CPU.
     pub fn counter_f64(&mut self, name: &str, help: &str, value: f64) {
         self.keep(|encoder| {

@@ -26,6 +26,7 @@ mod identity;
 mod lists;
 mod long_statements;
 mod negotiation;
+mod oidc;
 mod openapi;
 mod pages;
 mod permissions;

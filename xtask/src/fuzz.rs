@@ -7,7 +7,7 @@ use crate::shell::{self, Failure, Workspace, say};
 use crate::tools;
 
 const VERSION: &str = "0.13.2";
-const TARGETS: [&str; 3] = ["filter", "body", "tokens"];
+const TARGETS: [&str; 4] = ["filter", "body", "tokens", "jwt"];
 const SECONDS: u32 = 600;
 
 /// Runs one target, or all of them, for some seconds each.
@@ -23,12 +23,14 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<(), Failure>
     }
     let program = tools::find_or_install(workspace, "cargo-fuzz", VERSION)?;
     for target in TARGETS.iter().filter(|known| target.as_deref().is_none_or(|wanted| wanted == **known)) {
-        let corpus = workspace.root.join("fuzz/corpus").join(target);
-        fs::create_dir_all(&corpus)
-            .map_err(|error| Failure::new(format!("{}: {error}", corpus.display())))?;
+        // What it finds stays on this machine; what is worth keeping is committed as a seed.
+        let found = workspace.target.join("fuzz-corpus").join(target);
+        fs::create_dir_all(&found).map_err(|error| Failure::new(format!("{}: {error}", found.display())))?;
+        let seeds = workspace.root.join("fuzz/corpus").join(target);
         let mut command = Command::new(&program);
         // No sanitizer: the code has no `unsafe`, and without one it runs ten times as many inputs.
-        command.args(["fuzz", "run", "--sanitizer", "none", target]).arg(&corpus);
+        command.args(["fuzz", "run", "--sanitizer", "none", target]).arg(&found);
+        command.args(Some(seeds).filter(|seeds| seeds.is_dir()));
         command.args(["--", &format!("-max_total_time={seconds}"), "-timeout=5", "-rss_limit_mb=1024"]);
         command.env("RUSTUP_TOOLCHAIN", "nightly").current_dir(&workspace.root);
         say(&format!("== fuzz {target}, {seconds} s"));

@@ -67,7 +67,7 @@ fn create(directory: &Path) -> Result<(), Failure> {
         }
     }
     Err(Failure::missing(
-        "Python 3.10 or newer with its venv module is missing: install it (Debian: apt-get install python3-venv)",
+        "Python 3.11 or newer with its venv module is missing: install it (Debian: apt-get install python3-venv)",
     ))
 }
 

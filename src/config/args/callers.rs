@@ -41,7 +41,7 @@ pub(in crate::config) struct TokenCreateArgs {
     /// What people call it
     #[arg(long, value_name = "NAME")]
     pub(in crate::config) name: String,
-    /// What it may do: reader, writer, provisioner or admin
+    /// What it may do: provisioner, reader, writer or admin
     #[arg(long, value_name = "ROLE")]
     pub(in crate::config) role: String,
     /// How long it is good, such as 90d or 12h; without it, until it is revoked

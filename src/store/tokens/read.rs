@@ -15,9 +15,9 @@ pub(super) type Row = (i64, String, String, String, i64, i64, Option<i64>, Optio
 pub(super) const ANY: &str = "SELECT EXISTS (SELECT 1 FROM tokens)";
 
 impl Store {
-    /// One token.
+    /// One token, unless it is revoked.
     pub async fn token(&self, id: i64) -> Result<Token, StoreError> {
-        let text = format!("SELECT {COLUMNS} FROM tokens WHERE id = $1");
+        let text = format!("SELECT {COLUMNS} FROM tokens WHERE id = $1 AND revoked_at IS NULL");
         let row: Option<Row> = read!(self, "token", session => async {
             on!(&mut session, connection => sqlx::query_as(AssertSqlSafe(text.clone()))
                 .bind(id)

@@ -47,13 +47,14 @@ pub(super) async fn tokens(store: &Store) {
     assert_eq!(live(store.usable_tokens().await.unwrap()).len(), 2);
     let revoked = store.revoke_token(&author, second.id).await.unwrap();
     assert_eq!((revoked.revoked_at, revoked.version), (Some(author.now), 3));
-    assert_eq!(store.revoke_token(&author, second.id).await.unwrap(), revoked);
     assert_eq!(live(store.usable_tokens().await.unwrap()), [first.id]);
     let ids = |page: Vec<Token>| page.into_iter().map(|token| token.id).collect::<Vec<_>>();
     assert_eq!(ids(store.tokens(0, 10).await.unwrap()), [first.id, second.id]);
     assert_eq!(ids(store.tokens(first.id, 10).await.unwrap()), [second.id]);
     for outcome in [
         store.update_token(&author, second.id, &change).await,
+        store.revoke_token(&author, second.id).await,
+        store.token(second.id).await,
         store.revoke_token(&author, 99).await,
         store.token(99).await,
     ] {
