@@ -1,5 +1,6 @@
 //! The commands, one function each. Logs and data go to stdout, words to people to stderr.
 
+mod client;
 mod databases;
 mod tokens;
 mod transfer;
@@ -32,6 +33,14 @@ const FAILED: u8 = 2;
 const REFUSED: u8 = 3;
 /// A signal ended it; stderr says what was done.
 const STOPPED: u8 = 4;
+/// A server does not let this caller do it (401, 403).
+const DENIED: u8 = 5;
+/// Something else stands there, or was changed meanwhile (409, 412).
+const CONFLICT: u8 = 6;
+/// A server cannot be reached, or cannot do it now.
+const AWAY: u8 = 7;
+/// Nobody knows whether it was done.
+const UNKNOWN: u8 = 8;
 
 /// Why a command ends early.
 #[derive(Debug)]
@@ -80,6 +89,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Copy(config) => runtime()?.block_on(databases::copy(config)),
         Command::Backup(config) => runtime()?.block_on(databases::backup(config)),
         Command::Token(config) => runtime()?.block_on(tokens::run(config)),
+        Command::Users(config) => runtime()?.block_on(client::users(config)),
+        Command::Log(config) => runtime()?.block_on(client::record(config)),
+        Command::Login(config) => runtime()?.block_on(client::login(config)),
+        Command::Logout(config) => client::logout(&config),
         Command::Health(config) => runtime()?.block_on(health(config)),
         Command::Config { settings, json } => {
             print(&if json { config::settings_json(&settings) } else { config::settings_table(&settings) });

@@ -6,11 +6,14 @@
 
 mod args;
 mod callers;
+mod client;
+mod credential;
 mod database_url;
 mod definitions;
 mod environment;
 mod oidc;
 mod output;
+mod server_url;
 mod settings;
 mod sources;
 mod transfer;
@@ -26,10 +29,13 @@ use args::Subcommand;
 use sources::Sources;
 
 pub use callers::{CallersConfig, TokenConfig, TokenRequest};
+pub use client::{ConnectionConfig, OutputForm, ProfileConfig, RecordConfig, UsersAction, UsersConfig};
+pub use credential::Credential;
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
 pub use oidc::{IssuerConfig, endpoint};
 pub use output::{completions, manual, settings_json, settings_table};
+pub use server_url::ServerUrl;
 pub use settings::{
     DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,
 };
@@ -55,6 +61,14 @@ pub enum Command {
     Backup(BackupConfig),
     /// Give, list and revoke tokens.
     Token(TokenConfig),
+    /// List and change users on a server.
+    Users(UsersConfig),
+    /// Show the record of a server.
+    Log(RecordConfig),
+    /// Save an address with its token.
+    Login(ConnectionConfig),
+    /// Remove a saved address with its token.
+    Logout(ProfileConfig),
     /// Ask a running server whether it is ready.
     Health(HealthConfig),
     /// Print the settings of `serve` and where each came from.
@@ -95,10 +109,10 @@ impl Failure {
     }
 
     /// clap repeats stray arguments in its message, and a URL that was put in the wrong place may hold
-    /// a password: such arguments are blanked out.
+    /// a password: such arguments are blanked out, as are tokens.
     fn usage(error: &clap::Error, args: &[OsString], problems: &[String]) -> Self {
         let mut message = error.render().to_string();
-        for arg in args.iter().filter_map(|arg| arg.to_str()).filter(|arg| arg.contains("://")) {
+        for arg in args.iter().filter_map(|arg| arg.to_str()).filter(|arg| is_secret(arg)) {
             message = message.replace(arg, "***");
         }
         let mut message = message.trim_end().to_owned();
@@ -108,6 +122,11 @@ impl Failure {
         let code = u8::try_from(error.exit_code()).unwrap_or(2);
         Self { message, code, to_stdout: !error.use_stderr() }
     }
+}
+
+/// Whether a stray argument may hold what nobody should see.
+fn is_secret(argument: &str) -> bool {
+    argument.contains("://") || argument.contains("rst_") || argument.starts_with("eyJ")
 }
 
 impl Environment {
@@ -154,6 +173,10 @@ fn command(subcommand: &Subcommand, sources: &mut Sources<'_>) -> Option<Command
         Subcommand::Copy(args) => Command::Copy(transfer::copy(sources, args)?),
         Subcommand::Backup(args) => Command::Backup(transfer::backup(sources, args)?),
         Subcommand::Token(args) => Command::Token(callers::token(sources, args)?),
+        Subcommand::Users(args) => Command::Users(client::users(sources, args)?),
+        Subcommand::Log(args) => Command::Log(client::record(sources, args)?),
+        Subcommand::Login(args) => Command::Login(client::login(sources, args)?),
+        Subcommand::Logout(args) => Command::Logout(client::logout(sources, args)?),
         Subcommand::Health(args) => Command::Health(settings::health(sources, args)?),
         Subcommand::Config(args) => {
             settings::serve(sources, &args.serve)?;

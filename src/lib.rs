@@ -2,6 +2,7 @@
 //! each uses those below it, none those above; only `api` and `openapi` know `routes` too, for links are paths.
 
 pub mod cli; // the commands, one function each
+pub mod client; // the other side of the API: HTTP, pages, tables
 pub mod service; // starting and ending the whole: listeners, database, background work
 pub mod routes; // every path, one line each
 pub mod openapi; // what the contract says of each

@@ -88,6 +88,8 @@ pub const TOKENS: &str = "/tokens";
 pub const USERS: &str = "/users";
 /// The feed, for links to its next page.
 pub const CHANGES: &str = "/changes";
+/// Who the caller is, for `roster login`.
+pub const ME: &str = "/me";
 /// Whether the service is ready, on the ops port: what `roster health` asks.
 pub const READYZ: &str = "/readyz";
 /// The API reference, where `/` leads.

@@ -4,6 +4,7 @@
 //! can be said at once.
 
 pub(super) mod callers;
+pub(super) mod client;
 mod texts;
 pub(super) mod transfer;
 
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 
 use super::oidc::OidcArgs;
 use callers::{CallerArgs, TokenArgs};
+use client::{LoginArgs, LogoutArgs, RecordArgs, UsersArgs};
 use texts::{AFTER_HELP, INTRODUCTION};
 use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
 
@@ -77,6 +79,11 @@ pub(super) enum Subcommand {
     ///
     /// The copy is that of one moment and a database like the original. For PostgreSQL, use its `pg_dump`.
     Backup(BackupArgs),
+
+    Users(UsersArgs),
+    Log(RecordArgs),
+    Login(LoginArgs),
+    Logout(LogoutArgs),
 
     /// Give, list and revoke the tokens that callers show
     ///

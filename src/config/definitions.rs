@@ -9,14 +9,23 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 
 use super::args::{Cli, ServeArgs};
+use super::client::{TOKEN, TOKEN_FILE};
 use super::environment::PREFIX;
 
 /// Settings whose values are secret: a second variable may name a file that has the value.
 const SECRETS: &[&str] = &["database_url"];
 
+/// Settings that have no default.
+const WITHOUT_DEFAULT: &[&str] = &["url", "use_profile", "ca_file"];
+
 /// All of the command line, with the variable of each setting in its help.
 pub(super) fn all() -> clap::Command {
-    with_variables(Cli::command())
+    let profile = |arg: Arg| arg.visible_alias("profile");
+    let command = Cli::command()
+        // Only here: `users create --profile` is an attribute of the user.
+        .mut_subcommand("login", |login| login.mut_arg("use_profile", profile))
+        .mut_subcommand("logout", |logout| logout.mut_arg("use_profile", profile));
+    with_variables(command)
 }
 
 fn with_variables(command: clap::Command) -> clap::Command {
@@ -53,10 +62,12 @@ pub(super) fn serve_defaults() -> Result<(ServeArgs, ArgMatches), clap::Error> {
     Ok((ServeArgs::from_arg_matches(&matches)?, matches))
 }
 
-/// Settings are the flags that take a value and have a default; the others, such as `--json`, say what to do.
+/// Settings are the flags that take a value and have a default, or are known to have none; the others, such as
+/// `--json`, say what to do.
 pub(super) fn is_setting(arg: &Arg) -> bool {
     let takes_value = matches!(arg.get_action(), ArgAction::Set);
-    arg.get_long().is_some() && takes_value && !arg.get_default_values().is_empty()
+    let known = !arg.get_default_values().is_empty() || WITHOUT_DEFAULT.contains(&arg.get_id().as_str());
+    arg.get_long().is_some() && takes_value && known
 }
 
 /// Every variable that has a meaning for some subcommand.
@@ -65,6 +76,8 @@ pub(super) fn variables(command: &clap::Command) -> Vec<String> {
     let ids = args.filter(|arg| is_setting(arg)).map(|arg| arg.get_id().as_str());
     let mut names: Vec<String> =
         ids.flat_map(|id| [Some(variable(id)), file_variable(id)]).flatten().collect();
+    // A token has no flag, since others can see command lines.
+    names.extend([TOKEN, TOKEN_FILE].map(str::to_owned));
     names.sort_unstable();
     names.dedup();
     names
@@ -92,7 +105,9 @@ fn with_variable(arg: Arg) -> Arg {
     let id = arg.get_id().as_str();
     let default = arg.get_default_values().join(OsStr::new(" "));
     let file = file_variable(id).map_or(String::new(), |file| format!(" or {file}"));
-    let note = format!("[env: {}{file}] [default: {}]", variable(id), default.display());
+    let default =
+        if default.is_empty() { String::new() } else { format!(" [default: {}]", default.display()) };
+    let note = format!("[env: {}{file}]{default}", variable(id));
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let long = arg.get_long_help().map_or_else(|| help.clone(), ToString::to_string);
     // clap would put the default into another paragraph than the variable.

@@ -65,6 +65,10 @@ pub(super) struct Sources<'a> {
     settings: Vec<EffectiveSetting>,
 }
 
+/// Something is wrong, and [`Sources`] knows what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told;
+
 /// A field of the clap structures: its name, which is clap's id too, and the flag's value or default.
 pub(super) type Field<'a> = (&'static str, &'a OsStr);
 
@@ -79,6 +83,12 @@ impl<'a> Sources<'a> {
 
     pub(super) fn problem(&mut self, problem: String) {
         self.problems.push(problem);
+    }
+
+    /// Like [`Sources::problem`], as an error.
+    pub(super) fn tell(&mut self, problem: String) -> Told {
+        self.problem(problem);
+        Told
     }
 
     pub(super) fn into_problems(self) -> Vec<String> {
@@ -114,6 +124,21 @@ impl<'a> Sources<'a> {
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
         self.take(field, parse, |value, _| value.to_string())
+    }
+
+    /// The value of a setting that has no default; `None` when nobody set it. It is not shown by `roster config`.
+    pub(super) fn optional<T>(
+        &mut self,
+        (id, flag): (&'static str, Option<&OsStr>),
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Told> {
+        let read = self.locate(id, flag.unwrap_or_default()).and_then(|(text, source)| match source {
+            Source::Default => Ok(None),
+            source => checked(&text, parse)
+                .map(Some)
+                .map_err(|problem| (label(id, &source), format!("{} {problem}", quoted(&text)))),
+        });
+        read.map_err(|(label, problem)| self.tell(format!("{label}: {problem}")))
     }
 
     fn take<T>(
@@ -187,7 +212,7 @@ fn quoted(text: &OsStr) -> String {
 }
 
 /// A path as it is shown, on one line; see [`quoted`].
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let path = path.to_string_lossy();
     if path.contains("://") { "***".to_owned() } else { path.replace(char::is_control, "\u{fffd}") }
 }

@@ -1,5 +1,6 @@
 //! The command line and its settings as a whole.
 
+mod client;
 mod documentation;
 mod problems;
 
@@ -7,7 +8,7 @@ use std::io::Write as _;
 
 use clap_complete::Shell;
 
-use super::definitions::{self, is_setting, variable};
+use super::definitions::{self, is_setting, leaves, variable};
 use super::{
     Command, EffectiveSetting, Environment, Failure, Source, completions, manual, parse, settings_json,
     settings_table,
@@ -54,10 +55,14 @@ fn sample(id: &str) -> &'static str {
     match id {
         "database_url" => "postgres://h/d",
         "migrate" => "off",
-        "read_only" => "yes",
+        "read_only" | "insecure_http" => "yes",
         "listen" | "ops_listen" => "[::1]:1234",
         "log_format" => "json",
         "log" => "warn",
+        "url" => "https://h",
+        "use_profile" => "other",
+        "ca_file" => "/ca.pem",
+        "output" => "csv",
         "trusted_proxies" => "10.0.0.0/8,::1",
         "bootstrap_token_file" => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/token"),
         "failed_credentials_per_minute"
@@ -122,12 +127,14 @@ fn health_asks_a_reachable_address() {
 #[test]
 fn each_variable_and_each_flag_changes_the_effective_value() {
     let all = definitions::all();
-    for (name, subcommand) in definitions::leaves(&all) {
+    for (name, subcommand) in leaves(&all) {
         let operands = match name.as_str() {
             "import" | "backup" => " file",
             "copy" => " sqlite:a sqlite:b",
+            "users get" | "users delete" | "users find" | "token revoke" => " 7",
+            "users update" => " 7 --name=x",
+            "users create" => " --name=x",
             "token create" => " --name x --role reader",
-            "token revoke" => " 7",
             _ => "",
         };
         let name = &format!("{name}{operands}");

@@ -145,7 +145,7 @@ pub(super) fn copy(sources: &mut Sources<'_>, args: &CopyArgs) -> Option<CopyCon
 }
 
 /// The text of an argument. One that is wrong is a problem and counts as absent.
-fn text(sources: &mut Sources<'_>, name: &str, value: Option<&OsString>) -> Option<String> {
+pub(super) fn text(sources: &mut Sources<'_>, name: &str, value: Option<&OsString>) -> Option<String> {
     let text = value?.to_str().map(str::to_owned);
     if text.is_none() {
         sources.problem(format!("{name}: is not valid UTF-8"));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::client::OutputForm;
 use super::settings::LogFormat;
 
 /// The longest duration that a setting takes: beyond a day it is a mistake in the unit.
@@ -92,6 +93,28 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
         "json" => Ok(LogFormat::Json),
         "pretty" => Ok(LogFormat::Pretty),
         _ => Err("is none of auto, json and pretty".to_owned()),
+    }
+}
+
+/// `auto`, `table`, `json`, `ndjson` or `csv`.
+pub(super) fn output_form(text: &str) -> Result<OutputForm, String> {
+    match text {
+        "auto" => Ok(OutputForm::Auto),
+        "table" => Ok(OutputForm::Table),
+        "json" => Ok(OutputForm::Json),
+        "ndjson" => Ok(OutputForm::Ndjson),
+        "csv" => Ok(OutputForm::Csv),
+        _ => Err("is none of auto, table, json, ndjson and csv".to_owned()),
+    }
+}
+
+/// A name that can stand in a file of profiles and in a message as it is.
+pub(super) fn profile_name(text: &str) -> Result<String, String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=64).contains(&text.len()) && text.chars().all(fine) {
+        Ok(text.to_owned())
+    } else {
+        Err("is not a name of 1 to 64 letters, digits, dots, hyphens and underscores".to_owned())
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) async fn end(mut command: tokio::process::Command) -> Ended {
     }
 }
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "serve",
     "demo",
     "migrate",
@@ -65,6 +65,9 @@ const COMMANDS: [&str; 13] = [
     "export",
     "copy",
     "backup",
+    "log",
+    "login",
+    "logout",
     "health",
     "config",
     "openapi",
@@ -84,6 +87,12 @@ async fn help_and_the_manual_name_all_commands() {
         assert!(manual.stdout.contains(&title), "{title}");
         let own = call(&[command, "--help"], &[]).await;
         assert!(own.assert_done().contains(&format!("Usage: roster {command}")), "{own:?}");
+    }
+    for command in ["list", "get", "find", "create", "update", "delete"] {
+        assert!(manual.stdout.contains(&format!("ROSTER USERS {}\"", command.to_uppercase())), "{command}");
+        let own = call(&["users", command, "--help"], &[]).await;
+        assert!(own.assert_done().contains(&format!("Usage: roster users {command}")), "{own:?}");
+        assert!(own.stdout.contains("[env: ROSTER_URL]"), "{own:?}");
     }
     let serve = call(&["serve", "--help"], &[]).await;
     for words in ["--database-url", "ROSTER_DATABASE_URL_FILE", "--ops-listen", "ROSTER_OPS_LISTEN"] {

@@ -6,6 +6,7 @@
 mod addresses;
 mod asking;
 mod batch;
+mod client;
 mod commands;
 mod conditions;
 mod connections;

@@ -15,6 +15,10 @@ Examples:
           Serve the users of the database whose address is in a file
   roster import people.csv --map Mail=email --dry-run
           Show what an import would change
+  roster login --url https://roster.example.com
+          Save the address of a server and a token for it, which is asked for
+  roster users list --filter 'active eq true' --output csv
+          List users of that server
   roster migrate --check
           Tell by the exit code whether the schema is up to date
   ROSTER_LOG=debug roster config
@@ -30,7 +34,11 @@ Settings:
 
 Exit codes:
   0      success
-  1      the answer is no: not ready (health), or not up to date (migrate --check)
+  1      the answer is no: not ready (health), not up to date (migrate --check), no such user (users)
   2      an error in the command line, the settings, the database, a file or a port; stderr says which
   3      done, except for rows that were refused (import)
-  4      ended by a signal; stderr says what was done (import, export, copy)";
+  4      ended by a signal; stderr says what was done (import, export, copy, users, log, login)
+  5      a server refused the credential, or what it wants to do (users, log, login)
+  6      another user has the name or e-mail address, or the user was changed meanwhile (users)
+  7      a server cannot be reached, or cannot do it now, after all attempts (users, log, login)
+  8      nobody knows whether it was done; stderr says what to do (users)";

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use clap::Arg;
 
 use super::run;
-use crate::config::definitions::{self, file_variable, is_setting, variable, variables};
+use crate::config::definitions::{self, file_variable, is_setting, leaves, variable, variables};
 use crate::config::environment::is_foreign;
+
+/// The commands within `users`.
+const USERS: [&str; 6] = ["list", "get", "find", "create", "update", "delete"];
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
 
@@ -15,9 +18,8 @@ fn rows() -> Vec<String> {
     let all = definitions::all();
     let mut order = Vec::new();
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let leaves = definitions::leaves(&all);
-    let serve = leaves.iter().filter(|(name, _)| name == "serve");
-    for (name, subcommand) in serve.chain(leaves.iter().filter(|(name, _)| name != "serve")) {
+    let (serve, others): (Vec<_>, Vec<_>) = leaves(&all).into_iter().partition(|(name, _)| name == "serve");
+    for (name, subcommand) in serve.into_iter().chain(others) {
         for arg in subcommand.get_arguments().filter(|arg| is_setting(arg)) {
             let row = row(arg);
             let users = users.entry(row.clone()).or_default();
@@ -27,17 +29,23 @@ fn rows() -> Vec<String> {
             users.push(name.clone());
         }
     }
-    order.iter().map(|row| format!("| {row} | {} |", users[row].join(", "))).collect()
+    let names = |row: &String| {
+        let names = users[row].join(", ");
+        // Where all of them have it, they are told by their common name.
+        names.replace(&USERS.map(|name| format!("users {name}")).join(", "), "users")
+    };
+    order.iter().map(|row| format!("| {row} | {} |", names(row))).collect()
 }
 
 fn row(arg: &Arg) -> String {
     let id = arg.get_id().as_str();
     let file = file_variable(id).map_or(String::new(), |file| format!(", `{file}`"));
     let default = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect::<String>();
+    let default = if default.is_empty() { "none".to_owned() } else { format!("`{default}`") };
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let help = help.split(" [env:").next().unwrap_or_default();
     let flag = arg.get_long().expect("a setting is a flag");
-    format!("`--{flag}` | `{}`{file} | `{default}` | {help}", variable(id))
+    format!("`--{flag}` | `{}`{file} | {default} | {help}", variable(id))
 }
 
 #[test]
@@ -56,7 +64,8 @@ fn the_help_of_serve_has_each_of_its_variables() {
     for arg in serve.get_arguments().filter(|arg| is_setting(arg)) {
         let id = arg.get_id().as_str();
         let default = arg.get_default_values()[0].to_string_lossy();
-        for part in [variable(id), format!("[default: {default}]")].into_iter().chain(file_variable(id)) {
+        let default = Some(format!("[default: {default}]")).filter(|_| !default.is_empty());
+        for part in [Some(variable(id)), default, file_variable(id)].into_iter().flatten() {
             assert!(help.contains(&part), "{part}");
         }
         assert!(!arg.get_help().expect("each flag has help").to_string().is_empty());

@@ -22,7 +22,7 @@ fn an_unknown_variable_is_refused_by_every_subcommand() {
     for (name, nearest) in [
         ("ROSTER_DATABASEURL", "ROSTER_DATABASE_URL"),
         ("ROSTER_DATABASE_URL_FIL", "ROSTER_DATABASE_URL_FILE"),
-        ("ROSTER_LISTEN_FILE", "ROSTER_LISTEN"),
+        ("ROSTER_IDLE_TIMEOUT_FILE", "ROSTER_IDLE_TIMEOUT"),
         ("ROSTER_listen", "ROSTER_LISTEN"),
         ("ROSTER_", "ROSTER_LOG"),
     ] {
