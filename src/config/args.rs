@@ -4,18 +4,19 @@
 //! can be said at once.
 
 pub(super) mod callers;
+mod choices;
 pub(super) mod client;
 mod texts;
 pub(super) mod transfer;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
-use clap::builder::{PossibleValue, TypedValueParser};
-use clap::{Arg, Args, Parser};
+use clap::{Args, Parser};
 use clap_complete::Shell;
 
 use super::oidc::OidcArgs;
 use callers::{CallerArgs, TokenArgs};
+use choices::Choices;
 use client::{LoginArgs, LogoutArgs, RecordArgs, UsersArgs};
 use texts::{AFTER_HELP, INTRODUCTION};
 use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
@@ -282,20 +283,4 @@ pub(super) struct LogArgs {
     /// What to log: a level or tracing directives, such as warn or info,roster=debug
     #[arg(long, value_name = "DIRECTIVES", default_value = "info")]
     pub(super) log: OsString,
-}
-
-/// Names the values for help and completion but takes any text: `settings.rs` judges it.
-#[derive(Clone)]
-struct Choices(&'static [&'static str]);
-
-impl TypedValueParser for Choices {
-    type Value = OsString;
-
-    fn parse_ref(&self, _: &clap::Command, _: Option<&Arg>, value: &OsStr) -> Result<OsString, clap::Error> {
-        Ok(value.to_owned())
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.0.iter().map(PossibleValue::new)))
-    }
 }

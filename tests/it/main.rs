@@ -32,6 +32,7 @@ mod pages;
 mod permissions;
 mod postgres_server;
 mod privileges;
+mod production;
 mod races;
 mod random;
 mod raw;
