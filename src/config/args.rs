@@ -16,7 +16,6 @@ use clap_complete::Shell;
 
 use super::oidc::OidcArgs;
 use callers::{CallerArgs, TokenArgs};
-use client::{LoginArgs, LogoutArgs, RecordArgs, UsersArgs};
 use texts::{AFTER_HELP, INTRODUCTION};
 use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
 
@@ -80,10 +79,10 @@ pub(super) enum Subcommand {
     /// The copy is that of one moment and a database like the original. For PostgreSQL, use its `pg_dump`.
     Backup(BackupArgs),
 
-    Users(UsersArgs),
-    Log(RecordArgs),
-    Login(LoginArgs),
-    Logout(LogoutArgs),
+    Users(client::UsersArgs),
+    Log(client::RecordArgs),
+    Login(client::LoginArgs),
+    Logout(client::LogoutArgs),
 
     /// Give, list and revoke the tokens that callers show
     ///
