@@ -11,6 +11,7 @@ mod environment;
 mod output;
 mod settings;
 mod sources;
+mod tls;
 mod transfer;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use settings::{
     DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,
 };
 pub use sources::{EffectiveSetting, Source};
+pub use tls::TlsFiles;
 pub use transfer::{BackupConfig, CopyConfig, ExportConfig, ImportConfig, ImportMode};
 
 /// What the command line asks for, with the settings it needs already checked.

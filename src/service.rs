@@ -16,12 +16,12 @@ use crate::api::health::Ops;
 use crate::app::Readiness;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
-use crate::server::{self, Limits, ServerStats, Shutdown, ShutdownTrigger};
+use crate::server::{self, Limits, ServerStats, Shutdown, ShutdownTrigger, Tls};
 use crate::store::migrate::MigrateError;
 use crate::store::{OpenError, Store, StoreOptions, Target};
 use crate::telemetry::Metrics;
 use application::{application, panicked};
-use background::{probe, register, sweep, watch};
+use background::{probe, register, register_tls, sweep, watch};
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -35,6 +35,9 @@ pub enum StartError {
     /// The end was asked for before the start was done.
     #[error("ended before it was ready")]
     Ended,
+    /// The certificate or its key can't be used.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// The reference page can't be made.
     #[error("reference page: {0}")]
     Docs(#[from] askama::Error),
@@ -87,6 +90,8 @@ struct OpsPort {
 impl Service {
     /// Starts everything; on return requests are answered.
     pub async fn start(config: &ServeConfig, parts: Parts) -> Result<Self, StartError> {
+        let tls = config.server.tls.clone().map(|files| Tls::load(files, &parts.clock)).transpose();
+        let (tls, certificates) = tls.map_err(StartError::Tls)?.unzip();
         let public = reserve(config.server.listen)?;
         let ops_listener = listen(reserve(config.server.ops_listen)?, config.server.ops_listen)?;
         let ops_address = local(&ops_listener, config.server.ops_listen)?;
@@ -100,16 +105,20 @@ impl Service {
         let listener = listen(public, config.server.listen)?;
         let address = local(&listener, config.server.listen)?;
         readiness.set(probe(&store).await);
-        let background = vec![
+        let mut background = vec![
             tokio::spawn(watch(store.clone(), readiness.clone())),
             tokio::spawn(sweep(store.clone(), parts.clock.clone())),
         ];
+        background.extend(certificates.map(|watch| tokio::spawn(watch.run())));
         let app = application(config, &store, &parts)?;
         let limits = limits(config);
         let stats = Arc::new(ServerStats::default());
         register(&parts.metrics, &store, &stats);
-        let public = tokio::spawn(server::serve(listener, app, limits, parts.shutdown, stats));
-        tracing::info!(%address, %ops_address, "listening");
+        if let Some(tls) = &tls {
+            register_tls(&parts.metrics, tls, &stats, &parts.clock);
+        }
+        tracing::info!(%address, %ops_address, tls = tls.is_some(), "listening");
+        let public = tokio::spawn(server::serve(listener, app, tls, limits, parts.shutdown, stats));
         let Parts { metrics, trigger, .. } = parts;
         Ok(Self { address, ops_address, store, metrics, trigger, public, ops, background })
     }
@@ -199,7 +208,8 @@ fn start_ops(listener: TcpListener, readiness: &Readiness, parts: &Parts) -> Ops
         max_connections: 256,
         ..Limits::default()
     };
-    let task = tokio::spawn(server::serve(listener, app, limits, shutdown, Arc::new(ServerStats::default())));
+    let counts = Arc::new(ServerStats::default());
+    let task = tokio::spawn(server::serve(listener, app, None, limits, shutdown, counts));
     OpsPort { trigger, task }
 }
 

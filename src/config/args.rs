@@ -3,6 +3,7 @@
 //! clap takes every setting as plain text and `settings.rs` checks it later, so that all that is wrong
 //! can be said at once.
 
+mod network;
 mod texts;
 pub(super) mod transfer;
 
@@ -12,6 +13,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Parser};
 use clap_complete::Shell;
 
+use network::{ProxyArgs, TlsArgs};
 use texts::{AFTER_HELP, INTRODUCTION};
 use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
 
@@ -122,6 +124,8 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) proxies: ProxyArgs,
     #[command(flatten)]
+    pub(super) tls: TlsArgs,
+    #[command(flatten)]
     pub(super) limits: LimitArgs,
     #[command(flatten)]
     pub(super) shutdown: ShutdownArgs,
@@ -209,14 +213,6 @@ pub(super) struct ListenArgs {
     /// The address of /livez, /readyz and /metrics; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     pub(super) ops_listen: OsString,
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Addresses")]
-pub(super) struct ProxyArgs {
-    /// Proxies whose X-Forwarded-For is believed: IP addresses and networks such as 10.0.0.0/8, with commas between
-    #[arg(long, value_name = "LIST", default_value = "")]
-    pub(super) trusted_proxies: OsString,
 }
 
 #[derive(Args, Debug)]

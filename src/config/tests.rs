@@ -53,6 +53,15 @@ fn sample(id: &str) -> &'static str {
     }
 }
 
+/// What has to be set together with a setting.
+fn partner(id: &str) -> (&'static str, &'static str) {
+    match id {
+        "tls_cert" => ("ROSTER_TLS_KEY", "tls.key"),
+        "tls_key" => ("ROSTER_TLS_CERT", "tls.crt"),
+        _ => ("ROSTER_LISTEN", ""),
+    }
+}
+
 #[test]
 fn the_definitions_hold() {
     definitions::all().debug_assert();
@@ -112,11 +121,11 @@ fn each_variable_and_each_flag_changes_the_effective_value() {
         for arg in subcommand.get_arguments().filter(|arg| is_setting(arg)) {
             let id = arg.get_id().as_str();
             let value = sample(id);
-            let by_variable = run(name, &[(&variable(id), value)]);
+            let by_variable = run(name, &[(&variable(id), value), partner(id)]);
             assert!(by_variable.is_ok(), "{name} {id}: {by_variable:?}");
             assert_ne!(format!("{:?}", by_variable.ok()), default, "{name} {id}");
             let flag = format!("--{}={value}", arg.get_long().expect("a setting is a flag"));
-            let by_flag = run(&format!("{name} {flag}"), &[]);
+            let by_flag = run(&format!("{name} {flag}"), &[partner(id)]);
             assert!(by_flag.is_ok(), "{name} {flag}: {by_flag:?}");
             assert_ne!(format!("{:?}", by_flag.ok()), default, "{name} {flag}");
         }
@@ -160,6 +169,21 @@ fn one_newline_at_the_end_of_a_file_is_dropped() {
         let secret = file(content.as_bytes());
         let path = secret.path().to_str().expect("UTF-8");
         assert_eq!(setting("database-url", "", &[("ROSTER_DATABASE_URL_FILE", path)]).0, "sqlite:x");
+    }
+}
+
+#[test]
+fn tls_needs_both_files() {
+    let files = |line, variables: &[_]| match run(line, variables) {
+        Ok(Command::Serve(config)) => config.server.tls,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(files("serve", &[("ROSTER_TLS_CERT", "")]), None);
+    let both = files("serve --tls-cert a.crt", &[("ROSTER_TLS_KEY", "a.key")]);
+    assert_eq!(both, Some(super::TlsFiles { certificate: "a.crt".into(), key: "a.key".into() }));
+    for (flag, missing) in [("--tls-cert", "ROSTER_TLS_KEY"), ("--tls-key", "ROSTER_TLS_CERT")] {
+        let failure = run(&format!("serve {flag} x"), &[]).expect_err(flag);
+        assert_eq!(failure.message.find(&format!("error: {missing} is not set")), Some(0), "{failure:?}");
     }
 }
 
