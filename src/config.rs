@@ -16,6 +16,7 @@ mod output;
 mod server_url;
 mod settings;
 mod sources;
+mod tls;
 mod transfer;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use settings::{
     DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,
 };
 pub use sources::{EffectiveSetting, Source};
+pub use tls::TlsFiles;
 pub use transfer::{BackupConfig, CopyConfig, ExportConfig, ImportConfig, ImportMode};
 
 /// What the command line asks for, with the settings it needs already checked.

@@ -7,30 +7,37 @@
 mod drain;
 mod exchange;
 mod guard;
+mod head;
+mod stats;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 
 pub use drain::{Shutdown, ShutdownTrigger, on_signals};
+pub use stats::ServerStats;
+pub use tls::Tls;
 
 use crate::address::PeerAddress;
 use axum::Router;
 use exchange::Connection;
 use guard::Guard;
+use head::HeadGuard;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use stats::OpenConnection;
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    io,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::{JoinError, JoinSet},
     time::{Instant, sleep, timeout},
 };
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// Pause after an accept that failed: most causes, such as too few file descriptors, do not go away at once.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -72,49 +79,6 @@ impl Default for Limits {
     }
 }
 
-/// Counters of one server; each only grows, but for [`open`](Self::open).
-#[derive(Debug, Default)]
-pub struct ServerStats {
-    open: AtomicU64,
-    accepted: AtomicU64,
-    head_timeouts: AtomicU64,
-    slow_readers: AtomicU64,
-    cut_at_deadline: AtomicU64,
-    accept_errors: AtomicU64,
-}
-
-impl ServerStats {
-    /// Connections that are open now.
-    pub fn open(&self) -> u64 {
-        self.open.load(Relaxed)
-    }
-
-    /// Connections accepted.
-    pub fn accepted(&self) -> u64 {
-        self.accepted.load(Relaxed)
-    }
-
-    /// Connections closed because a request's head took longer than [`Limits::header_timeout`].
-    pub fn head_timeouts(&self) -> u64 {
-        self.head_timeouts.load(Relaxed)
-    }
-
-    /// Connections cut because the client took less than [`Limits::min_drain_rate`].
-    pub fn slow_readers(&self) -> u64 {
-        self.slow_readers.load(Relaxed)
-    }
-
-    /// Connections cut at [`Limits::deadline`].
-    pub fn cut_at_deadline(&self) -> u64 {
-        self.cut_at_deadline.load(Relaxed)
-    }
-
-    /// Accepts that failed.
-    pub fn accept_errors(&self) -> u64 {
-        self.accept_errors.load(Relaxed)
-    }
-}
-
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
@@ -122,12 +86,13 @@ pub struct Outcome {
     pub cut: u64,
 }
 
-/// Serves `app` on `listener` until `shutdown` begins, then for [`Limits::drain`]; closes the listener and the
+/// Serves `app` on `listener`, over TLS if that is given, until `shutdown` begins, then for [`Limits::drain`]; closes the listener and the
 /// idle connections, and returns when the requests under way are finished, at the latest after
 /// [`Limits::deadline`]. Nothing that happens on one connection ends it earlier.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
+    tls: Option<Tls>,
     limits: Limits,
     shutdown: Shutdown,
     stats: Arc<ServerStats>,
@@ -135,6 +100,7 @@ pub async fn serve(
     let mut server = Server {
         acceptor: Acceptor::new(listener, limits.max_connections, Arc::clone(&stats)),
         app,
+        tls,
         limits: Arc::new(limits),
         shutdown,
         stats,
@@ -148,6 +114,7 @@ pub async fn serve(
 struct Server {
     acceptor: Acceptor,
     app: Router,
+    tls: Option<Tls>,
     limits: Arc<Limits>,
     shutdown: Shutdown,
     stats: Arc<ServerStats>,
@@ -177,27 +144,21 @@ impl Server {
     fn spawn(&mut self, socket: TcpStream, peer: PeerAddress, slot: OwnedSemaphorePermit) {
         let connection = Arc::new(Connection::new(peer));
         let guard = Guard::new(socket, Arc::clone(&connection), Arc::clone(&self.limits), self.stats.clone());
-        let (app, shutdown) = (self.app.clone(), self.shutdown.clone());
-        let service = service_fn(move |request| connection.serve(app.clone(), shutdown.clone(), request));
-        // hyper starts this timer when it begins to wait for a head: it is the limit of the idle time.
-        let served = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.idle_timeout)
-            .serve_connection(TokioIo::new(guard), service);
-        let closing = self.closing.0.clone();
+        let served = Served {
+            connection,
+            app: self.app.clone(),
+            limits: Arc::clone(&self.limits),
+            stats: Arc::clone(&self.stats),
+            shutdown: self.shutdown.clone(),
+            closing: self.closing.0.clone(),
+        };
         let held = (slot, OpenConnection::count(&self.stats));
+        let tls = self.tls.clone();
         self.connections.spawn(async move {
             let _held = held;
-            tokio::pin!(served);
-            let ended = tokio::select! {
-                ended = &mut served => ended,
-                () = closing.begun() => {
-                    served.as_mut().graceful_shutdown();
-                    served.await
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(error = &error as &dyn std::error::Error, "connection ended with an error");
+            let Some(tls) = tls else { return served.run(guard).await };
+            if let Some(stream) = served.shake_hands(&tls, guard).await {
+                served.run(stream).await;
             }
         });
     }
@@ -223,26 +184,62 @@ impl Server {
     }
 }
 
+/// What serves one connection.
+struct Served {
+    connection: Arc<Connection>,
+    app: Router,
+    limits: Arc<Limits>,
+    stats: Arc<ServerStats>,
+    shutdown: Shutdown,
+    /// Begins when the connection is to close after the request under way.
+    closing: Shutdown,
+}
+
+impl Served {
+    /// The stream within TLS; `None` if the client does not get so far in the time that it has for a head, or if the
+    /// server is to end: no request is under way yet. Only here, so that nobody holds up those who come after him.
+    async fn shake_hands(&self, tls: &Tls, guard: Guard) -> Option<Box<TlsStream<Guard>>> {
+        let shaken = timeout(self.limits.header_timeout, TlsAcceptor::from(tls.current()).accept(guard));
+        let error = tokio::select! {
+            shaken = shaken => match shaken {
+                Ok(Ok(stream)) => return Some(Box::new(stream)),
+                Ok(Err(error)) => error,
+                Err(_) => io::Error::new(io::ErrorKind::TimedOut, "took too long"),
+            },
+            () = self.closing.begun() => return None,
+        };
+        self.stats.handshake_errors.fetch_add(1, Relaxed);
+        tracing::debug!(error = &error as &dyn std::error::Error, "TLS handshake failed");
+        None
+    }
+
+    async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S) {
+        let Self { connection, app, limits, stats, shutdown, closing } = self;
+        let idle_timeout = limits.idle_timeout;
+        let guard = HeadGuard::new(stream, Arc::clone(&connection), limits, stats);
+        let service = service_fn(move |request| connection.serve(app.clone(), shutdown.clone(), request));
+        // hyper starts this timer when it begins to wait for a head: it is the limit of the idle time.
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(idle_timeout)
+            .serve_connection(TokioIo::new(guard), service);
+        tokio::pin!(served);
+        let ended = tokio::select! {
+            ended = &mut served => ended,
+            () = closing.begun() => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = &error as &dyn std::error::Error, "connection ended with an error");
+        }
+    }
+}
+
 fn report_panic(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "connection task failed");
-    }
-}
-
-/// Counts a connection as open for as long as it lives.
-struct OpenConnection(Arc<ServerStats>);
-
-impl OpenConnection {
-    fn count(stats: &Arc<ServerStats>) -> Self {
-        stats.accepted.fetch_add(1, Relaxed);
-        stats.open.fetch_add(1, Relaxed);
-        Self(Arc::clone(stats))
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
     }
 }
 
@@ -278,7 +275,7 @@ impl Acceptor {
         }
     }
 
-    fn failed(&mut self, error: &std::io::Error) {
+    fn failed(&mut self, error: &io::Error) {
         self.stats.accept_errors.fetch_add(1, Relaxed);
         if self.logged.is_none_or(|at| at.elapsed() >= ACCEPT_LOG) {
             self.logged = Some(Instant::now());

@@ -19,12 +19,12 @@ use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::config::ServeConfig;
 use crate::model::secret::Secret;
-use crate::server::{self, Limits, ServerStats, Shutdown, ShutdownTrigger};
+use crate::server::{self, Limits, ServerStats, Shutdown, ShutdownTrigger, Tls};
 use crate::store::migrate::MigrateError;
 use crate::store::{OpenError, Store, StoreOptions, Target};
 use crate::telemetry::Metrics;
 use application::{application, panicked};
-use background::{note_uses, probe, register, sweep, watch};
+use background::{note_uses, probe, register, register_tls, sweep, watch};
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -41,6 +41,9 @@ pub enum StartError {
     /// The end was asked for before the start was done.
     #[error("ended before it was ready")]
     Ended,
+    /// The certificate or its key can't be used.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// The reference page can't be made.
     #[error("reference page: {0}")]
     Docs(#[from] askama::Error),
@@ -96,6 +99,8 @@ struct OpsPort {
 impl Service {
     /// Starts everything; on return requests are answered.
     pub async fn start(config: &ServeConfig, parts: Parts) -> Result<Self, StartError> {
+        let tls = config.server.tls.clone().map(|files| Tls::load(files, &parts.clock)).transpose();
+        let (tls, certificates) = tls.map_err(StartError::Tls)?.unzip();
         let public = reserve(config.server.listen)?;
         let ops_listener = listen(reserve(config.server.ops_listen)?, config.server.ops_listen)?;
         let ops_address = local(&ops_listener, config.server.ops_listen)?;
@@ -116,12 +121,16 @@ impl Service {
             tokio::spawn(note_uses(tokens.clone())),
         ];
         background.extend(bootstrap::begin(config, &store, &parts).await);
+        background.extend(certificates.map(|watch| tokio::spawn(watch.run())));
         let app = application(config, &store, &tokens, &parts)?;
         let limits = limits(config);
         let stats = Arc::new(ServerStats::default());
         register(&parts.metrics, &store, &stats);
-        let public = tokio::spawn(server::serve(listener, app, limits, parts.shutdown, stats));
-        tracing::info!(%address, %ops_address, "listening");
+        if let Some(tls) = &tls {
+            register_tls(&parts.metrics, tls, &stats, &parts.clock);
+        }
+        tracing::info!(%address, %ops_address, tls = tls.is_some(), "listening");
+        let public = tokio::spawn(server::serve(listener, app, tls, limits, parts.shutdown, stats));
         let Parts { metrics, trigger, .. } = parts;
         Ok(Self { address, ops_address, store, tokens, metrics, trigger, public, ops, background })
     }
@@ -214,7 +223,8 @@ fn start_ops(listener: TcpListener, readiness: &Readiness, parts: &Parts) -> Ops
         max_connections: 256,
         ..Limits::default()
     };
-    let task = tokio::spawn(server::serve(listener, app, limits, shutdown, Arc::new(ServerStats::default())));
+    let counts = Arc::new(ServerStats::default());
+    let task = tokio::spawn(server::serve(listener, app, None, limits, shutdown, counts));
     OpsPort { trigger, task }
 }
 

@@ -6,6 +6,7 @@
 pub(super) mod callers;
 mod choices;
 pub(super) mod client;
+mod network;
 mod texts;
 pub(super) mod transfer;
 
@@ -18,6 +19,7 @@ use super::oidc::OidcArgs;
 use callers::{CallerArgs, TokenArgs};
 use choices::Choices;
 use client::{LoginArgs, LogoutArgs, RecordArgs, UsersArgs};
+use network::{ProxyArgs, TlsArgs};
 use texts::{AFTER_HELP, INTRODUCTION};
 use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
 
@@ -138,6 +140,8 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) proxies: ProxyArgs,
     #[command(flatten)]
+    pub(super) tls: TlsArgs,
+    #[command(flatten)]
     pub(super) callers: CallerArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
@@ -229,14 +233,6 @@ pub(super) struct ListenArgs {
     /// The address of /livez, /readyz and /metrics; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     pub(super) ops_listen: OsString,
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Addresses")]
-pub(super) struct ProxyArgs {
-    /// Proxies whose X-Forwarded-For is believed: IP addresses and networks such as 10.0.0.0/8, with commas between
-    #[arg(long, value_name = "LIST", default_value = "")]
-    pub(super) trusted_proxies: OsString,
 }
 
 #[derive(Args, Debug)]

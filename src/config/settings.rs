@@ -10,6 +10,7 @@ use super::definitions;
 use super::environment::Environment;
 use super::oidc::{self, IssuerConfig};
 use super::sources::Sources;
+use super::tls::{TlsFiles, tls};
 use super::values::{
     address, boolean, duration, log_filter, log_format, migrate_at_start, number, optional_duration,
     positive_duration,
@@ -60,6 +61,8 @@ pub struct ServerConfig {
     pub ops_listen: SocketAddr,
     /// The proxies whose word about their clients is believed.
     pub trusted_proxies: TrustedProxies,
+    /// Certificate and key of the API; `None` is plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// How long a client may take to send a request's head, more than zero.
     pub header_timeout: Duration,
     /// How long a connection may be idle between requests, more than zero.
@@ -203,6 +206,7 @@ fn server(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<ServerConfig> {
     let addresses = addresses(sources, &args.listen, address);
     let proxies = &args.proxies;
     let trusted_proxies = sources.written(field!(proxies.trusted_proxies), TrustedProxies::parse);
+    let tls = tls(sources, args);
     let header_timeout = sources.written(field!(limits.header_timeout), positive_duration);
     let idle_timeout = sources.written(field!(limits.idle_timeout), positive_duration);
     let request_timeout = sources.written(field!(limits.request_timeout), positive_duration);
@@ -216,6 +220,7 @@ fn server(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<ServerConfig> {
         listen,
         ops_listen,
         trusted_proxies: trusted_proxies?,
+        tls: tls.ok()?,
         header_timeout: header_timeout?,
         idle_timeout: idle_timeout?,
         request_timeout: request_timeout?,

@@ -3,10 +3,12 @@
 mod client;
 mod documentation;
 mod problems;
+mod samples;
 
 use std::io::Write as _;
 
 use clap_complete::Shell;
+use samples::{companions, sample};
 
 use super::definitions::{self, is_setting, leaves, variable};
 use super::{
@@ -37,45 +39,6 @@ pub(super) fn file(content: &[u8]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(content).expect("writable");
     file
-}
-
-/// Settings without which one would be refused.
-fn companions(id: &str) -> &'static [(&'static str, &'static str)] {
-    match id {
-        "oidc_issuers_file" => &[],
-        id if id.starts_with("oidc_") => {
-            &[("ROSTER_OIDC_ISSUER", "https://id.example"), ("ROSTER_OIDC_AUDIENCE", "roster")]
-        }
-        _ => &[],
-    }
-}
-
-/// A valid value for each setting that is not its default.
-fn sample(id: &str) -> &'static str {
-    match id {
-        "database_url" => "postgres://h/d",
-        "migrate" => "off",
-        "read_only" | "insecure_http" => "yes",
-        "listen" | "ops_listen" => "[::1]:1234",
-        "log_format" => "json",
-        "log" => "warn",
-        "url" => "https://h",
-        "use_profile" => "other",
-        "ca_file" => "/ca.pem",
-        "output" => "csv",
-        "trusted_proxies" => "10.0.0.0/8,::1",
-        "bootstrap_token_file" => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/token"),
-        "failed_credentials_per_minute"
-        | "requests_per_second"
-        | "max_connections"
-        | "max_body_bytes"
-        | "min_drain_rate"
-        | "database_connections" => "77",
-        "oidc_issuer" => "https://other.example",
-        "oidc_issuers_file" => concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/oidc/tests/issuers.toml"),
-        "oidc_role_map" => "staff=reader",
-        _ => "77ms",
-    }
 }
 
 #[test]
@@ -192,6 +155,21 @@ fn one_newline_at_the_end_of_a_file_is_dropped() {
         let secret = file(content.as_bytes());
         let path = secret.path().to_str().expect("UTF-8");
         assert_eq!(setting("database-url", "", &[("ROSTER_DATABASE_URL_FILE", path)]).0, "sqlite:x");
+    }
+}
+
+#[test]
+fn tls_needs_both_files() {
+    let files = |line, variables: &[_]| match run(line, variables) {
+        Ok(Command::Serve(config)) => config.server.tls,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(files("serve", &[("ROSTER_TLS_CERT", "")]), None);
+    let both = files("serve --tls-cert a.crt", &[("ROSTER_TLS_KEY", "a.key")]);
+    assert_eq!(both, Some(super::TlsFiles { certificate: "a.crt".into(), key: "a.key".into() }));
+    for (flag, missing) in [("--tls-cert", "ROSTER_TLS_KEY"), ("--tls-key", "ROSTER_TLS_CERT")] {
+        let failure = run(&format!("serve {flag} x"), &[]).expect_err(flag);
+        assert_eq!(failure.message.find(&format!("error: {missing} is not set")), Some(0), "{failure:?}");
     }
 }
 

@@ -1,5 +1,4 @@
-//! The socket as hyper sees it: it ends a connection whose client sends its head or takes its response too
-//! slowly.
+//! The socket itself, below TLS where that is spoken: it ends a connection whose client takes its response too slowly.
 
 use super::{Limits, ServerStats, exchange::Connection};
 use std::{
@@ -16,14 +15,13 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// A socket with the limits of a connection.
+/// A socket with a limit on how long it may refuse to take what is sent.
 #[derive(Debug)]
 pub(super) struct Guard {
     socket: TcpStream,
     connection: Arc<Connection>,
     limits: Arc<Limits>,
     stats: Arc<ServerStats>,
-    head_alarm: Alarm,
     drain_alarm: Alarm,
     window: Window,
 }
@@ -47,8 +45,8 @@ impl Guard {
         limits: Arc<Limits>,
         stats: Arc<ServerStats>,
     ) -> Self {
-        let (head_alarm, drain_alarm, window) = Default::default();
-        Self { socket, connection, limits, stats, head_alarm, drain_alarm, window }
+        let (drain_alarm, window) = Default::default();
+        Self { socket, connection, limits, stats, drain_alarm, window }
     }
 
     /// Passes on the result of a write, unless the client has been too slow. `retry` writes the same `offered`
@@ -62,7 +60,6 @@ impl Guard {
     ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(result) = &written {
             self.window.took(*result.as_ref().unwrap_or(&0));
-            self.connection.on_write();
             return written;
         }
         let Limits { min_drain_rate, drain_window, .. } = *self.limits;
@@ -125,21 +122,12 @@ impl AsyncRead for Guard {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let guard = self.get_mut();
         let before = buf.filled().len();
-        if let Poll::Ready(result) = Pin::new(&mut guard.socket).poll_read(cx, buf) {
-            if buf.filled().len() > before {
-                guard.connection.on_read(true);
-                // The client goes on, and nothing waits for it: short waits of earlier responses do not add up.
-                if guard.window.blocked.is_none() {
-                    guard.window = Window::default();
-                }
-            }
-            return Poll::Ready(result);
+        ready!(Pin::new(&mut guard.socket).poll_read(cx, buf))?;
+        // The client goes on, and nothing waits for it: short waits of earlier responses do not add up.
+        if buf.filled().len() > before && guard.window.blocked.is_none() {
+            guard.window = Window::default();
         }
-        guard.connection.on_read(false);
-        let Some(begun) = guard.connection.head_begun() else { return Poll::Pending };
-        ready!(guard.head_alarm.poll(cx, begun + guard.limits.header_timeout));
-        guard.stats.head_timeouts.fetch_add(1, Relaxed);
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "request head sent too slowly")))
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -186,10 +174,10 @@ impl Drop for Guard {
 
 /// A timer that is made when it is first needed, and set anew only when its time changes.
 #[derive(Debug, Default)]
-struct Alarm(Option<Pin<Box<Sleep>>>);
+pub(super) struct Alarm(Option<Pin<Box<Sleep>>>);
 
 impl Alarm {
-    fn poll(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
         let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(at)));
         if sleep.deadline() != at {
             sleep.as_mut().reset(at);

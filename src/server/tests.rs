@@ -1,6 +1,7 @@
 //! The server through real sockets, with limits of fractions of a second.
 
 mod client;
+mod tls;
 
 use super::*;
 use client::{Client, GET, HALF_HEAD, limits, ms, start};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::app::Readiness;
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
-use crate::server::ServerStats;
+use crate::server::{ServerStats, Tls};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::PoolSample;
@@ -52,6 +52,35 @@ pub(super) fn register(metrics: &Metrics, store: &Store, stats: &Arc<ServerStats
         );
     });
     metrics.sample_runtime(tokio::runtime::Handle::current());
+}
+
+/// Has what TLS counts read at each scrape.
+pub(super) fn register_tls(metrics: &Metrics, tls: &Tls, stats: &Arc<ServerStats>, clock: &Clock) {
+    let (tls, stats, clock) = (tls.clone(), stats.clone(), clock.clone());
+    metrics.sample(move |samples| {
+        let left = tls.not_after().saturating_sub(clock.now() / 1_000_000);
+        samples.gauge(
+            "roster_tls_certificate_expires_seconds",
+            "Time until the TLS certificate in use expires; below zero, it has",
+            seconds(left),
+        );
+        samples.counter("roster_tls_reloads", "TLS certificates taken from changed files", tls.reloads());
+        samples.counter(
+            "roster_tls_reload_errors",
+            "Changed files of the TLS certificate that could not be used",
+            tls.reload_errors(),
+        );
+        samples.counter(
+            "roster_tls_handshake_errors",
+            "TLS handshakes that failed or took too long",
+            stats.handshake_errors(),
+        );
+    });
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn seconds(number: i64) -> f64 {
+    number as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]

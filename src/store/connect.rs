@@ -6,12 +6,13 @@ use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::encryption;
 use super::{Either, PgPools, SqlitePools, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
@@ -87,11 +88,7 @@ impl Target {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options =
                 PgConnectOptions::from_str(url).map_err(|_| "is not a valid postgres:// URL".to_owned())?;
-            if !matches!(options.get_ssl_mode(), PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer) {
-                return Err(
-                    "sslmode asks for TLS, which this program can't speak to a database yet".to_owned()
-                );
-            }
+            let options = encryption::secured(options, url)?;
             return Ok(Self::Postgres(Box::new(options.application_name("roster"))));
         }
         Err("a database URL begins with sqlite: or postgres://".to_owned())

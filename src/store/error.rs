@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::encryption::refusal;
 use super::too_long;
 use crate::model::user::FieldError;
 
@@ -70,6 +71,9 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(detail) = refusal(&error) {
+            return Self::Refused(detail);
+        }
         match &error {
             sqlx::Error::RowNotFound => Self::NotFound,
             sqlx::Error::PoolTimedOut => Self::Unavailable(

@@ -6,6 +6,7 @@ pub mod bulk;
 pub mod changes;
 mod connect;
 pub mod copy;
+mod encryption;
 mod error;
 mod filter;
 pub mod idempotency;

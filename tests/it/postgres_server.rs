@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
+use crate::certificates::Issued;
 use crate::support::variable;
 
 /// The superuser's password, where one is asked for.
@@ -62,7 +63,37 @@ impl PostgresServer {
         Self::with("scram-sha-256")
     }
 
+    /// Makes a server that takes connections by TLS alone, for which it has this certificate, and starts it. It asks for
+    /// passwords, but of the role `certified` for a certificate of the authority.
+    pub(crate) fn with_tls(server: &Issued, authority: &str) -> Self {
+        const RULES: &str =
+            "hostssl all certified 127.0.0.1/32 cert\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        Self::made("scram-sha-256", |made| {
+            made.put("server.crt", &server.certificate);
+            made.put("server.key", &server.key);
+            made.put("authority.crt", authority);
+            made.put("pg_hba.conf", RULES);
+            let mut settings =
+                File::options().append(true).open(made.data().join("postgresql.conf")).unwrap();
+            writeln!(settings, "ssl = on\nssl_ca_file = 'authority.crt'").unwrap();
+        })
+    }
+
+    /// A file in its directory that is readable by the server alone.
+    fn put(&self, name: &str, text: &str) {
+        let path = self.data().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        if let Some((uid, gid)) = self.account {
+            chown(&path, Some(uid), Some(gid)).unwrap();
+        }
+    }
+
     fn with(authentication: &str) -> Self {
+        Self::made(authentication, |_| ())
+    }
+
+    fn made(authentication: &str, change: impl FnOnce(&Self)) -> Self {
         let bin = PathBuf::from(variable("ROSTER_TEST_POSTGRES_BIN"));
         let directory = tempfile::Builder::new().prefix("roster-test-postgres-").tempdir().unwrap();
         let account = account(directory.path());
@@ -72,6 +103,7 @@ impl PostgresServer {
         let keeper = keeper.process_group(0).spawn().unwrap();
         let server = Self { port: free_port(), bin, account, keeper, directory };
         server.initialise(authentication);
+        change(&server);
         server.start();
         server
     }
@@ -79,6 +111,11 @@ impl PostgresServer {
     /// The URL of a database on this server, as its superuser.
     pub(crate) fn url(&self, database: &str) -> String {
         format!("postgres://postgres:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The same by a name of the machine.
+    pub(crate) fn url_by_name(&self, database: &str) -> String {
+        self.url(database).replace("127.0.0.1", "localhost")
     }
 
     /// Starts it again; returns when it takes connections.

@@ -1,6 +1,6 @@
 //! A server on a free port, and a client that says exactly what it is told.
 
-use crate::server::{Limits, Outcome, ServerStats, Shutdown, ShutdownTrigger, serve};
+use crate::server::{Limits, Outcome, ServerStats, Shutdown, ShutdownTrigger, Tls, serve};
 use axum::{
     Router,
     body::Body,
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
     time::{Instant, sleep, timeout},
@@ -67,17 +67,21 @@ fn app() -> Router {
         .route("/length", post(|body: Bytes| async move { body.len().to_string() }))
         .route("/refuse", post(|| async { StatusCode::PAYLOAD_TOO_LARGE }))
         .route("/big", get(|| async { vec![b'x'; 8 << 20] }))
+        .route("/some", get(|| async { vec![b'x'; 48 << 10] }))
         .route("/endless", get(endless))
         .route("/trickle", get(trickle))
         .route("/broken", get(broken))
 }
 
 pub(super) async fn start(limits: Limits) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), None, limits)
+}
+
+pub(super) fn start_on(listener: TcpListener, tls: Option<Tls>, limits: Limits) -> Running {
     let address = listener.local_addr().unwrap();
     let (shutdown, trigger) = Shutdown::new();
     let stats = Arc::new(ServerStats::default());
-    let outcome = tokio::spawn(serve(listener, app(), limits, shutdown, Arc::clone(&stats)));
+    let outcome = tokio::spawn(serve(listener, app(), tls, limits, shutdown, Arc::clone(&stats)));
     Running { address, trigger, stats, outcome }
 }
 
@@ -103,9 +107,9 @@ impl Running {
     }
 }
 
-pub(super) struct Client(pub(super) TcpStream);
+pub(super) struct Client<S = TcpStream>(pub(super) S);
 
-impl Client {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(super) async fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
@@ -130,7 +134,7 @@ impl Client {
         self.read_until("\r\n\r\nhello").await
     }
 
-    /// What comes until the connection ends, and whether it ends with a reset.
+    /// What comes until the connection ends, and whether it ends with a reset or, within TLS, without a word.
     pub(super) async fn rest(&mut self) -> (Vec<u8>, bool) {
         let mut read = Vec::new();
         let ended = timeout(ms(4000), self.0.read_to_end(&mut read)).await.expect("the connection ends");
