@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{Parts, StartError};
 use crate::api::docs;
-use crate::app::{App, RequestLimits, Texts};
+use crate::app::{App, RequestLimits, Shared, Texts};
 use crate::config::ServeConfig;
 use crate::directory::coalescer::Lookups;
 use crate::error::{ApiError, Kind};
@@ -28,7 +28,7 @@ pub(super) fn application(config: &ServeConfig, store: &Store, parts: &Parts) ->
     let document = openapi::document();
     let limits =
         RequestLimits { max_body: config.server.max_body_bytes, timeout: config.server.request_timeout };
-    let app = App {
+    let app = App::from(Shared {
         store: store.clone(),
         lookups: Lookups::start(store),
         clock: parts.clock.clone(),
@@ -40,7 +40,7 @@ pub(super) fn application(config: &ServeConfig, store: &Store, parts: &Parts) ->
             docs: Bytes::from(docs::page(&document)?),
             docs_policy: docs::content_security_policy(),
         }),
-    };
+    });
     let ids = Arc::new(RequestIds::from_system());
     let observer = Observer::new(parts.metrics.clone(), ids, parts.traced);
     Ok(routes::router()
