@@ -56,6 +56,9 @@ impl Store {
         emit: &mut (dyn FnMut(Item<'_>) + Send),
     ) -> Result<Option<After>, StoreError> {
         let extended = listing.needs_all_columns();
+        if self.engine() == Engine::Sqlite && !extended {
+            return self.list_packed(listing, after, limit, emit).await;
+        }
         let statement = page(listing, after, limit.saturating_add(1), self.engine());
         let (mut emitted, mut bytes, mut next) = (0, 0, None);
         read!(self, "list", session => async {

@@ -15,6 +15,7 @@ mod lender;
 pub mod list;
 pub mod lookup;
 pub mod migrate;
+mod packed;
 mod rows;
 pub mod snapshot;
 pub mod users;
