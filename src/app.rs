@@ -1,5 +1,6 @@
 //! What every handler is given.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,9 +16,12 @@ use crate::store::Store;
 use crate::store::journal::Author;
 use crate::telemetry::Metrics;
 
-/// The state of the service, cheap to clone.
+/// The state of the service. Each layer of each request clones it, so a clone is one count.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Shared>);
+
+/// What all clones of an [`App`] share.
+pub struct Shared {
     /// The database.
     pub store: Store,
     /// Lookups of single users.
@@ -34,6 +38,20 @@ pub struct App {
     pub limits: RequestLimits,
     /// Texts that never change while the program runs.
     pub texts: Arc<Texts>,
+}
+
+impl From<Shared> for App {
+    fn from(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 /// Limits on one request.

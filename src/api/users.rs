@@ -1,7 +1,7 @@
 //! `/users`: one handler for each operation.
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -33,9 +33,9 @@ pub async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> ApiRe
 }
 
 /// `GET /users/{id}`
-pub async fn get(State(app): State<App>, UserId(id): UserId, headers: HeaderMap) -> ApiResult {
-    negotiate(&headers, &[Format::Json])?;
-    let conditions = body::preconditions(&headers)?;
+pub async fn get(State(app): State<App>, UserId(id): UserId, request: Request) -> ApiResult {
+    negotiate(request.headers(), &[Format::Json])?;
+    let conditions = body::preconditions(request.headers())?;
     let user = app.lookups.get(id).await?.ok_or(StoreError::NotFound)?;
     let tag = of_version(user.version);
     if conditions.if_match.is_some_and(|wanted| !wanted.matches_strongly(&tag)) {
@@ -197,8 +197,10 @@ fn json_response(status: StatusCode, value: &Value) -> Response {
 }
 
 fn one(status: StatusCode, user: &User) -> Response {
-    let mut response = json_response(status, &user.to_json());
+    let mut response = Response::new(Body::from(user.to_json_text()));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::ETAG, etag(user));
     headers.insert(header::CACHE_CONTROL, REVALIDATE);
     response

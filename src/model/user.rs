@@ -168,6 +168,35 @@ impl User {
         })
     }
 
+    /// What [`Self::to_json`] gives, as text, without building a tree first.
+    pub fn to_json_text(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            id: i64,
+            name: &'a str,
+            email: Option<&'a str>,
+            active: bool,
+            external_id: Option<&'a str>,
+            profile: &'a Map<String, Value>,
+            version: i64,
+            created_at: String,
+            updated_at: String,
+        }
+        let document = Document {
+            id: self.id,
+            name: &self.name,
+            email: self.email.as_deref(),
+            active: self.active,
+            external_id: self.external_id.as_deref(),
+            profile: &self.profile,
+            version: self.version,
+            created_at: timestamp(self.created_at),
+            updated_at: timestamp(self.updated_at),
+        };
+        // Texts, numbers and maps with texts as their keys can always be written.
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+
     /// All attributes, in the order of [`Field::NAMES`].
     pub fn to_json(&self) -> Value {
         Value::Object(self.attributes())
@@ -198,6 +227,26 @@ mod tests {
     fn times_have_six_decimals() {
         assert_eq!(timestamp(0), "1970-01-01T00:00:00.000000Z");
         assert_eq!(timestamp(1_700_000_000_123_456), "2023-11-14T22:13:20.123456Z");
+    }
+
+    #[test]
+    fn the_text_is_that_of_the_tree() {
+        let profile = serde_json::from_str(r#"{"z":[1,2.5,null,true],"a":{"\u0001":"é\"\\"}}"#).unwrap();
+        let some = User {
+            id: 7,
+            name: "Ana \"the\" \u{1f600}\u{2028}".to_owned(),
+            email: Some("ana@example.org".to_owned()),
+            active: true,
+            external_id: Some("x\\1".to_owned()),
+            profile,
+            version: 3,
+            created_at: 1_700_000_000_123_456,
+            updated_at: i64::MAX,
+        };
+        let none = User { email: None, external_id: None, active: false, ..some.clone() };
+        for user in [some, none] {
+            assert_eq!(String::from_utf8(user.to_json_text()).unwrap(), user.to_json().to_string());
+        }
     }
 
     #[test]

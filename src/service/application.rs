@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{Parts, StartError};
 use crate::address::{PeerAddress, TrustedProxies};
 use crate::api::docs;
-use crate::app::{App, RequestLimits, Texts};
+use crate::app::{App, RequestLimits, Shared, Texts};
 use crate::auth::gate::Gate;
 use crate::auth::limits::Limits;
 use crate::auth::oidc::Issuers;
@@ -38,7 +38,7 @@ pub(super) fn application(
     let document = openapi::document();
     let limits =
         RequestLimits { max_body: config.server.max_body_bytes, timeout: config.server.request_timeout };
-    let app = App {
+    let app = App::from(Shared {
         store: store.clone(),
         lookups: Lookups::start(store),
         tokens: tokens.clone(),
@@ -51,7 +51,7 @@ pub(super) fn application(
             docs: Bytes::from(docs::page(&document)?),
             docs_policy: docs::content_security_policy(),
         }),
-    };
+    });
     let ids = Arc::new(RequestIds::from_system());
     let observer = Observer::new(parts.metrics.clone(), ids, parts.traced);
     Ok(routes::router(&gate(config, tokens, parts)?)

@@ -16,7 +16,7 @@ impl Store {
         };
         // Not a connection for reading, which SQLite would not let write into any file. This one takes no lock
         // of writers as long as it does not write into the database itself.
-        let mut connection = pools.write.acquire().await?;
+        let mut connection = pools.write.lend(self.options.statement_timeout).await?;
         sqlx::query("VACUUM INTO $1").bind(path).execute(&mut *connection).await?;
         Ok(())
     }

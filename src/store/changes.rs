@@ -68,7 +68,11 @@ impl Store {
                     rows.push(row);
                 }
                 Ok::<_, StoreError>(())
-            })
+            })?;
+            if more && bytes >= BYTES_MAX {
+                session.leave_running();
+            }
+            Ok::<_, StoreError>(())
         })?;
         let changes = rows.into_iter().map(to_change).collect::<Result<_, _>>()?;
         Ok((changes, more))

@@ -13,6 +13,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use super::encryption;
+use super::lender::Lender;
 use super::{Either, PgPools, SqlitePools, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
@@ -20,7 +21,7 @@ use crate::telemetry::metrics::Metrics;
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a connection that rested may take to show that it lives.
-const PING_TIMEOUT: Duration = Duration::from_millis(500);
+pub(super) const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A parsed `sqlite:PATH` or `postgres://…`.
 #[derive(Clone, Debug)]
@@ -102,8 +103,8 @@ impl Store {
         let pools = match url {
             Target::Sqlite(path) => Either::Sqlite(open_file(path, &options).await?),
             Target::Postgres(server) => Either::Postgres(PgPools {
-                main: pool(server, options.connections, options.acquire_timeout, &options),
-                probe: pool(server, 1, PROBE_TIMEOUT, &options),
+                main: Lender::new(pool(server, options.connections, options.acquire_timeout, &options)),
+                probe: Lender::new(pool(server, 1, PROBE_TIMEOUT, &options)),
             }),
         };
         Ok(Self { pools, options: Arc::new(options), metrics, running: Arc::new(Mutex::new(HashSet::new())) })
@@ -222,7 +223,7 @@ async fn open_file(path: &Path, options: &StoreOptions) -> Result<SqlitePools, O
         .await
         .map_err(unusable)?;
     let probe = open(1, PROBE_TIMEOUT).connect_lazy_with(reader.busy_timeout(PROBE_TIMEOUT));
-    Ok(SqlitePools { read, write, probe })
+    Ok(SqlitePools { read: Lender::new(read), write: Lender::new(write), probe: Lender::new(probe) })
 }
 
 /// The engine's own words, without the driver's around them.

@@ -2,14 +2,17 @@
 //! connection goes back to its pool within a time, or is closed: a pool never loses a place for good.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, Postgres, Sqlite};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::connect::PING_TIMEOUT;
+use super::lender::Home;
 use super::{Either, Engine, StoreError, on};
 
 /// What a live server may need beyond the limit of a statement to say that it was reached.
@@ -21,17 +24,72 @@ const STEPS: i32 = 10_000;
 /// A connection that was lent by a pool. A reader may be dropped at any moment, also amid a statement.
 pub(crate) struct Lent<DB: Database> {
     connection: PoolConnection<DB>,
-    /// How long the way back to the pool may take.
+    home: Home<DB>,
+    /// Its right to be out; `None` while it rests.
+    place: Option<OwnedSemaphorePermit>,
+    /// How long the way back to the driver's pool may take.
     patience: Duration,
     /// Whether the next borrower may have the connection.
     sound: bool,
+    /// Whether rows of its last statement are still on their way.
+    running: bool,
+    /// What SQLite looks at while it works for a reader, once that was set.
+    bounds: Option<Arc<Bounds>>,
+}
+
+/// How long SQLite may work for a reader.
+#[derive(Debug)]
+struct Bounds {
+    until: Mutex<Instant>,
     /// Set when the borrower is gone.
-    over: Arc<AtomicBool>,
+    over: AtomicBool,
+}
+
+impl Bounds {
+    fn allow(&self) -> bool {
+        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.over.load(Ordering::Relaxed) && Instant::now() < until
+    }
+
+    fn set(&self, until: Instant) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
 }
 
 impl<DB: Database> Lent<DB> {
-    fn new(connection: PoolConnection<DB>, statement_limit: Duration) -> Self {
-        Self { connection, patience: statement_limit + GRACE, sound: true, over: Arc::default() }
+    /// A connection from the driver's pool.
+    pub(super) fn new(
+        connection: PoolConnection<DB>,
+        home: Home<DB>,
+        place: OwnedSemaphorePermit,
+        statement_limit: Duration,
+    ) -> Self {
+        let patience = statement_limit + GRACE;
+        let place = Some(place);
+        Self { connection, home, place, patience, sound: true, running: false, bounds: None }
+    }
+
+    /// A connection that rested, lent again.
+    pub(super) fn again(mut self, place: OwnedSemaphorePermit, statement_limit: Duration) -> Self {
+        self.place = Some(place);
+        self.patience = statement_limit + GRACE;
+        self
+    }
+
+    /// Gives it back as one on which nothing runs.
+    fn finish(mut self) {
+        if self.sound && !self.running {
+            // From here on there is nothing that the driver's pool would have to wait for.
+            self.patience = PING_TIMEOUT;
+            let (home, place) = (self.home.clone(), self.place.take());
+            home.rest(self);
+            drop(place);
+        }
+    }
+
+    /// Closes it.
+    pub(super) fn close(mut self) {
+        self.sound = false;
     }
 }
 
@@ -51,7 +109,9 @@ impl<DB: Database> DerefMut for Lent<DB> {
 
 impl<DB: Database> Drop for Lent<DB> {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
+        if let Some(bounds) = &self.bounds {
+            bounds.over.store(true, Ordering::Relaxed);
+        }
         // The way back has the driver wait for the end of what still runs, and ping, for as long as that takes.
         // A silent peer would keep the connection's place in the pool; the dropped future frees it, and closes
         // the socket.
@@ -69,21 +129,34 @@ impl Session {
     /// SQLite works in a thread of this process that no timeout of a future reaches: it looks by itself whether
     /// the time is up or the borrower gone.
     pub(super) async fn sqlite(
-        connection: PoolConnection<Sqlite>,
+        mut lent: Lent<Sqlite>,
         statement_limit: Duration,
     ) -> Result<Self, StoreError> {
-        let mut lent = Lent::new(connection, statement_limit);
         let until = Instant::now() + statement_limit;
-        let over = lent.over.clone();
-        lent.lock_handle()
-            .await?
-            .set_progress_handler(STEPS, move || !over.load(Ordering::Relaxed) && Instant::now() < until);
+        if let Some(bounds) = &lent.bounds {
+            bounds.set(until);
+        } else {
+            let bounds = Arc::new(Bounds { until: Mutex::new(until), over: AtomicBool::new(false) });
+            lent.bounds = Some(bounds.clone());
+            lent.lock_handle().await?.set_progress_handler(STEPS, move || bounds.allow());
+        }
         Ok(Self::Sqlite(lent))
     }
 
-    /// PostgreSQL has the limit of a statement as a setting of the connection.
-    pub(super) fn postgres(connection: PoolConnection<Postgres>, statement_limit: Duration) -> Self {
-        Self::Postgres(Lent::new(connection, statement_limit))
+    /// Says that not all rows were read: their end is to be awaited on the way back, by nobody who needs it.
+    pub(crate) fn leave_running(&mut self) {
+        match self {
+            Self::Sqlite(lent) => lent.running = true,
+            Self::Postgres(lent) => lent.running = true,
+        }
+    }
+
+    /// Gives the connection back after its work, ready for the next borrower.
+    pub(crate) fn finish(self) {
+        match self {
+            Self::Sqlite(lent) => lent.finish(),
+            Self::Postgres(lent) => lent.finish(),
+        }
     }
 
     /// Closes the connection instead of giving it back: its state is not known any more.
@@ -114,16 +187,11 @@ pub(crate) struct Tx {
 
 impl Tx {
     /// Begins a transaction that will write, and that may take `limit` up to and with its end.
-    pub(super) async fn begin(
-        connection: Either<PoolConnection<Sqlite>, PoolConnection<Postgres>>,
-        statement_limit: Duration,
-    ) -> Result<Self, StoreError> {
-        let (mut session, statement) = match connection {
+    pub(super) async fn begin(mut session: Session, statement_limit: Duration) -> Result<Self, StoreError> {
+        let statement = match session {
             // Its statements are short ones: what takes long here is waiting for the disk.
-            Either::Sqlite(connection) => {
-                (Session::Sqlite(Lent::new(connection, statement_limit)), "BEGIN IMMEDIATE")
-            }
-            Either::Postgres(connection) => (Session::postgres(connection, statement_limit), "BEGIN"),
+            Either::Sqlite(_) => "BEGIN IMMEDIATE",
+            Either::Postgres(_) => "BEGIN",
         };
         session.set_sound(false);
         let mut tx = Self { session, limit: Some(Instant::now() + statement_limit + GRACE) };
@@ -163,6 +231,7 @@ impl Tx {
     pub(crate) async fn rollback(mut self) {
         let undone = self.run("ROLLBACK").await;
         self.session.set_sound(matches!(undone, Some(Ok(()))));
+        self.session.finish();
     }
 
     /// Commits. A connection that is lost here, or silent, leaves it open whether the write was done.
@@ -170,6 +239,7 @@ impl Tx {
         match self.run("COMMIT").await {
             Some(Ok(())) => {
                 self.session.set_sound(true);
+                self.session.finish();
                 Ok(())
             }
             Some(Err(StoreError::ConnectionLost(detail))) => Err(StoreError::OutcomeUnknown(detail)),

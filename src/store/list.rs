@@ -55,11 +55,12 @@ impl Store {
         limit: i64,
         emit: &mut (dyn FnMut(Item<'_>) + Send),
     ) -> Result<Option<After>, StoreError> {
-        let statement = page(listing, after, limit.saturating_add(1), self.engine());
         let extended = listing.needs_all_columns();
-        let mut emitted = 0;
-        let mut bytes = 0;
-        let mut next = None;
+        if self.engine() == Engine::Sqlite && !extended {
+            return self.list_packed(listing, after, limit, emit).await;
+        }
+        let statement = page(listing, after, limit.saturating_add(1), self.engine());
+        let (mut emitted, mut bytes, mut next) = (0, 0, None);
         read!(self, "list", session => async {
             on!(&mut session, connection => {
                 let query = bound!(sqlx::query(AssertSqlSafe(statement.text.clone())), statement.args);
@@ -72,13 +73,12 @@ impl Store {
                     }
                     emitted += 1;
                     let id: i64 = row.try_get(0)?;
-                    let user = if extended {
+                    let mut user = None;
+                    if extended {
                         let row: UserRow = sqlx::FromRow::from_row(&row)?;
                         bytes += row.5.len();
-                        Some(to_user(row)?)
-                    } else {
-                        None
-                    };
+                        user = Some(to_user(row)?);
+                    }
                     if emitted == limit || bytes >= BYTES_MAX {
                         let key = match listing.sort.by {
                             SortBy::Id => Key::Number(id),
@@ -89,8 +89,12 @@ impl Store {
                     }
                     emit(Item { id, name: row.try_get(1)?, email: row.try_get(2)?, user });
                 }
-                Ok(())
-            })
+                Ok::<_, StoreError>(())
+            })?;
+            if next.is_some() && emitted < limit {
+                session.leave_running();
+            }
+            Ok(())
         })?;
         Ok(next)
     }

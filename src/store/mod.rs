@@ -12,9 +12,11 @@ mod filter;
 pub mod idempotency;
 pub mod journal;
 mod lend;
+mod lender;
 pub mod list;
 pub mod lookup;
 pub mod migrate;
+mod packed;
 mod rows;
 pub mod snapshot;
 pub mod tokens;
@@ -24,12 +26,13 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Postgres, Sqlite};
 
 use connect::PROBE_TIMEOUT;
 pub use connect::{OpenError, StoreOptions, Target};
 pub use error::StoreError;
 pub(crate) use lend::{Session, Tx, too_long};
+use lender::Lender;
 
 use crate::telemetry::metrics::Metrics;
 
@@ -51,18 +54,18 @@ pub(crate) enum Either<S, P> {
 
 /// SQLite has one writer at a time: its connection stands apart, so that readers never wait for it.
 /// The probe has a connection of its own: a busy pool is no reason to call the service unready.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct SqlitePools {
-    pub(crate) read: SqlitePool,
-    pub(crate) write: SqlitePool,
-    pub(crate) probe: SqlitePool,
+    pub(crate) read: Lender<Sqlite>,
+    pub(crate) write: Lender<Sqlite>,
+    pub(crate) probe: Lender<Sqlite>,
 }
 
 /// The probe has a connection of its own here too.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct PgPools {
-    pub(crate) main: PgPool,
-    pub(crate) probe: PgPool,
+    pub(crate) main: Lender<Postgres>,
+    pub(crate) probe: Lender<Postgres>,
 }
 
 /// Runs the same expression on the connection of a session or a transaction on either engine.
@@ -94,7 +97,11 @@ macro_rules! read {
                 Ok(mut $session) => {
                     let limited = tokio::time::timeout($store.options.statement_timeout, $body).await;
                     match limited {
-                        Ok(done) => done,
+                        Ok(Ok(done)) => {
+                            $session.finish();
+                            Ok(done)
+                        }
+                        Ok(Err(error)) => Err(error),
                         Err(_) => {
                             $session.abandon();
                             Err($crate::store::too_long())
@@ -139,22 +146,12 @@ impl Store {
 
     /// Connections in use, idle, and allowed.
     pub fn connections(&self) -> (u32, u32, u32) {
-        let count = |size: u32, idle: usize, max: u32| {
-            let idle = u32::try_from(idle).unwrap_or(size).min(size);
-            (size - idle, idle, max)
-        };
         match &self.pools {
-            Either::Sqlite(pools) => {
-                let read = &pools.read;
-                let (used, idle, max) =
-                    count(read.size(), read.num_idle(), read.options().get_max_connections());
-                let write = &pools.write;
-                let (writing, resting, _) = count(write.size(), write.num_idle(), 1);
+            Either::Sqlite(SqlitePools { read, write, .. }) => {
+                let ((used, idle, max), (writing, resting, _)) = (read.connections(), write.connections());
                 (used + writing, idle + resting, max + 1)
             }
-            Either::Postgres(PgPools { main, .. }) => {
-                count(main.size(), main.num_idle(), main.options().get_max_connections())
-            }
+            Either::Postgres(PgPools { main, .. }) => main.connections(),
         }
     }
 
@@ -163,15 +160,16 @@ impl Store {
         const PATIENCE: Duration = Duration::from_secs(3);
         let closing = async {
             match &self.pools {
-                Either::Sqlite(pools) => {
-                    pools.probe.close().await;
-                    pools.read.close().await;
-                    let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pools.write).await;
-                    pools.write.close().await;
+                Either::Sqlite(SqlitePools { read, write, probe }) => {
+                    probe.close().await;
+                    read.close().await;
+                    write.empty();
+                    let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(write.pool()).await;
+                    write.close().await;
                 }
-                Either::Postgres(pools) => {
-                    pools.probe.close().await;
-                    pools.main.close().await;
+                Either::Postgres(PgPools { main, probe }) => {
+                    probe.close().await;
+                    main.close().await;
                 }
             }
         };
@@ -182,16 +180,18 @@ impl Store {
     pub(crate) async fn session(&self) -> Result<Session, StoreError> {
         let limit = self.options.statement_timeout;
         match &self.pools {
-            Either::Sqlite(pools) => Session::sqlite(pools.read.acquire().await?, limit).await,
-            Either::Postgres(pools) => Ok(Session::postgres(pools.main.acquire().await?, limit)),
+            Either::Sqlite(pools) => Session::sqlite(pools.read.lend(limit).await?, limit).await,
+            Either::Postgres(pools) => Ok(Session::Postgres(pools.main.lend(limit).await?)),
         }
     }
 
     /// Lends the probe's connection.
     pub(crate) async fn probe_session(&self) -> Result<Session, StoreError> {
         match &self.pools {
-            Either::Sqlite(pools) => Session::sqlite(pools.probe.acquire().await?, PROBE_TIMEOUT).await,
-            Either::Postgres(pools) => Ok(Session::postgres(pools.probe.acquire().await?, PROBE_TIMEOUT)),
+            Either::Sqlite(pools) => {
+                Session::sqlite(pools.probe.lend(PROBE_TIMEOUT).await?, PROBE_TIMEOUT).await
+            }
+            Either::Postgres(pools) => Ok(Session::Postgres(pools.probe.lend(PROBE_TIMEOUT).await?)),
         }
     }
 
@@ -200,13 +200,14 @@ impl Store {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let connection = match &self.pools {
-                Either::Sqlite(pools) => pools.write.acquire().await.map(Either::Sqlite),
-                Either::Postgres(pools) => pools.main.acquire().await.map(Either::Postgres),
+            let limit = self.options.statement_timeout;
+            let session = match &self.pools {
+                Either::Sqlite(pools) => pools.write.lend(limit).await.map(Either::Sqlite),
+                Either::Postgres(pools) => pools.main.lend(limit).await.map(Either::Postgres),
             };
-            let begun = match connection {
-                Ok(connection) => Tx::begin(connection, self.options.statement_timeout).await,
-                Err(error) => Err(error.into()),
+            let begun = match session {
+                Ok(session) => Tx::begin(session, limit).await,
+                Err(error) => Err(error),
             };
             match begun {
                 Err(StoreError::ConnectionLost(_)) if attempt <= self.options.connections => {}

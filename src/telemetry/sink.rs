@@ -15,6 +15,9 @@ use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuild
 /// Lines that may wait for their reader; further ones are dropped and counted.
 const QUEUE_LINES: usize = 8 * 1024;
 const BUFFER_BYTES: usize = 64 * 1024;
+/// How long the writing thread rests after each write: under load the lines of that time become one write, and
+/// whoever queues one of them has nobody to wake. A line after a quiet time is still written at once.
+const REST: Duration = Duration::from_millis(2);
 /// How long to wait before asking a pipe in non-blocking mode again.
 const PIPE_FULL_PAUSE: Duration = Duration::from_millis(5);
 
@@ -76,7 +79,9 @@ impl<W: Write> Write for Unfailing<W> {
         Ok(lines.len())
     }
 
+    /// Called when the queue is empty and everything was written.
     fn flush(&mut self) -> io::Result<()> {
+        thread::sleep(REST);
         Ok(())
     }
 }

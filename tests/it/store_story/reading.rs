@@ -8,9 +8,9 @@ use roster::model::filter::Filter;
 use roster::model::listing::{After, Key, Listing, Sort};
 use roster::model::position::Position;
 use roster::model::user::{Field, timestamp};
-use roster::store::Store;
 use roster::store::changes::Standing;
 use roster::store::list::Item;
+use roster::store::{Engine, Store};
 use serde_json::{Value, json};
 
 use super::{START, ana};
@@ -48,7 +48,9 @@ pub(super) async fn lists(store: &Store) {
     };
     assert_eq!(store.list(&plain, None, 10, emit).await.unwrap(), None);
     let expected = [(1, "Anaïs".to_owned(), Some("ana@example.org".to_owned())), (3, "Cyd".to_owned(), None)];
-    assert_eq!((used, rows.as_slice()), (1, expected.as_slice()));
+    // PostgreSQL's rows are handed on as they come, SQLite's when all are there.
+    let on_loan = u32::from(store.engine() == Engine::Postgres);
+    assert_eq!((used, rows.as_slice()), (on_loan, expected.as_slice()));
     let with_profile = Listing { fields: vec![Field::parse("profile").unwrap()], ..Listing::default() };
     let mut users = Vec::new();
     store.list(&with_profile, None, 10, &mut |item| users.extend(item.user)).await.unwrap();
