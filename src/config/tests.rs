@@ -58,7 +58,7 @@ fn partner(id: &str) -> (&'static str, &'static str) {
     match id {
         "tls_cert" => ("ROSTER_TLS_KEY", "tls.key"),
         "tls_key" => ("ROSTER_TLS_CERT", "tls.crt"),
-        _ => ("ROSTER_LISTEN", ""),
+        _ => ("ROSTER_TEST_NONE", ""),
     }
 }
 
