@@ -47,7 +47,7 @@ fn sample(id: &str) -> &'static str {
         "listen" | "ops_listen" => "[::1]:1234",
         "log_format" => "json",
         "log" => "warn",
-        "trusted_proxies" => "10.0.0.0/8, ::1",
+        "trusted_proxies" => "10.0.0.0/8,::1",
         "max_connections" | "max_body_bytes" | "min_drain_rate" | "database_connections" => "77",
         _ => "77ms",
     }
