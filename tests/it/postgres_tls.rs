@@ -114,7 +114,7 @@ async fn whoever_shows_another_certificate_is_not_spoken_to() {
     let serve =
         ["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--database-url", &by_address];
     assert_refused(&call(&serve, &[]).await, not_for_it);
-    assert_refused(&call(&["copy", "sqlite:nothing.db", &by_address], &[]).await, "nothing.db");
+    assert_refused(&call(&["copy", &by_address, "sqlite:copy.db"], &[]).await, not_for_it);
     let good = scene.url("sslmode=verify-full&sslrootcert=CA");
     assert_eq!(migrate(&good).await.code, 0);
     let wrong_password = good.replace(PASSWORD, "correct-battery");

@@ -233,12 +233,17 @@ pub(crate) fn client() -> Client {
 
 /// The same with another token, or with none.
 pub(crate) fn client_of(token: Option<&str>) -> Client {
+    let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    builder.default_headers(credentials(token)).build().unwrap()
+}
+
+/// The fields of a request with this token, or with none.
+pub(crate) fn credentials(token: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(token) = token {
         headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
     }
-    let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
-    builder.default_headers(headers).build().unwrap()
+    headers
 }
 
 /// The status, and the body as JSON (null when it is empty).

@@ -114,7 +114,7 @@ fn follow(log: impl Read, addresses: &Sender<Addresses>) {
     }
 }
 
-/// User and system time in `/proc/PID/stat` (proc_pid_stat(5)), whose unit is a hundredth of a second on Linux.
+/// User and system time in `/proc/PID/stat` (see its manual page), whose unit is a hundredth of a second on Linux.
 fn seconds(stat: &str) -> Option<f64> {
     // The name of the program, in parentheses, may have spaces in it.
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
