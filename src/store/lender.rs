@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use sqlx::{Database, Pool};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::StoreError;
@@ -33,6 +33,8 @@ struct Inner<DB: Database> {
     /// As many as there may be connections: who has a place finds a connection at rest, or room in the pool.
     places: Arc<Semaphore>,
     resting: Mutex<Resting<DB>>,
+    /// Tells those who wait for the driver's pool that a connection has come to rest.
+    rested: Notify,
 }
 
 struct Resting<DB: Database> {
@@ -68,6 +70,7 @@ impl<DB: Database> Home<DB> {
             return;
         }
         resting.connections.push((now, lent));
+        inner.rested.notify_one();
         if !mem::replace(&mut resting.watched, true) {
             tokio::spawn(watch(Arc::downgrade(&inner)));
         }
@@ -80,7 +83,7 @@ impl<DB: Database> Lender<DB> {
         let places = pool.options().get_max_connections() as usize;
         let resting = Resting { connections: Vec::with_capacity(places), watched: false, closed: false };
         let places = Arc::new(Semaphore::new(places));
-        Self(Arc::new(Inner { pool, places, resting: Mutex::new(resting) }))
+        Self(Arc::new(Inner { pool, places, resting: Mutex::new(resting), rested: Notify::new() }))
     }
 
     /// The driver's pool.
@@ -100,14 +103,21 @@ impl<DB: Database> Lender<DB> {
     pub(super) async fn lend(&self, statement_limit: Duration) -> Result<Lent<DB>, StoreError> {
         let until = Instant::now() + self.0.pool.options().get_acquire_timeout();
         let place = self.place(until).await?;
-        let last = self.0.resting().connections.pop();
-        if let Some((_, lent)) = last.filter(|(since, _)| since.elapsed() < REST_MAX) {
-            return Ok(lent.again(place, statement_limit));
+        loop {
+            let last = self.0.resting().connections.pop();
+            if let Some((_, lent)) = last.filter(|(since, _)| since.elapsed() < REST_MAX) {
+                return Ok(lent.again(place, statement_limit));
+            }
+            // One on its way back to the driver's pool has no place any more and yet takes room there, for long if its
+            // peer is silent: meanwhile another may come to rest here.
+            let acquired = tokio::select! {
+                acquired = timeout_at(until, self.0.pool.acquire()) => acquired,
+                () = self.0.rested.notified() => continue,
+            };
+            let connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+            let home = Home { lender: Arc::downgrade(&self.0), taken: Instant::now() };
+            return Ok(Lent::new(connection, home, place, statement_limit));
         }
-        let acquired = timeout_at(until, self.0.pool.acquire()).await;
-        let connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
-        let home = Home { lender: Arc::downgrade(&self.0), taken: Instant::now() };
-        Ok(Lent::new(connection, home, place, statement_limit))
     }
 
     async fn place(&self, until: Instant) -> Result<OwnedSemaphorePermit, StoreError> {

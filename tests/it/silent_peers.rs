@@ -65,6 +65,8 @@ async fn relay(mut near: TcpStream, address: String, mut silent: watch::Receiver
 async fn waiting(other: &mut PgConnection) -> i64 {
     let waits = "SELECT count(*) FROM pg_stat_activity \
                  WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    // In a transaction the view shows for ever what it showed first.
+    other.execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
     sqlx::query_scalar(waits).fetch_one(other).await.unwrap()
 }
 
