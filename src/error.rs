@@ -229,7 +229,10 @@ impl IntoResponse for ApiError {
             Kind::TooManyRequests => {
                 headers.insert(header::RETRY_AFTER, self.retry_after.unwrap_or(1).into())
             }
-            Kind::RequestTimeout => headers.insert(header::CONNECTION, HeaderValue::from_static("close")),
+            // The rest of the body is not read, so that nothing can follow it.
+            Kind::RequestTimeout | Kind::TooLarge => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"))
+            }
             _ => None,
         };
         // What a client did wrong is told to it in words of its own request, which don't belong into the log.

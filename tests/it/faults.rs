@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::task::JoinHandle;
 
-use crate::postgres_server::{PostgresServer, Stop};
+use crate::postgres_server::{PostgresServer, Stop, waiting_for_locks};
 use crate::support::{Engine, Program, Server, assert_away, assert_problem, client, eventually, parts};
 
 /// `--request-timeout`, and what the machine may add.
@@ -278,9 +278,8 @@ async fn a_busy_pool_is_no_reason_to_be_unready() {
     other.execute("BEGIN; SELECT 1 FROM users WHERE id = 1 FOR UPDATE").await.unwrap();
     let patch = server.request(Method::PATCH, "/users/1").json(&json!({ "name": "Bea" })).send();
     let patch = tokio::spawn(patch);
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     eventually(Duration::from_secs(5), "the patch holds the only connection", async || {
-        sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut other).await.unwrap() == 1
+        waiting_for_locks(&mut other).await == 1
     })
     .await;
     let start = Instant::now();

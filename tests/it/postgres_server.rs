@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sqlx::{Executor as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::certificates::Issued;
@@ -260,4 +261,13 @@ fn signal(name: &str, processes: &[u32]) {
         let processes = processes.iter().map(ToString::to_string);
         let _ = Command::new("kill").arg(format!("-{name}")).args(processes).stderr(Stdio::null()).status();
     }
+}
+
+/// How many connections to a database wait for a lock, as another connection to it sees it.
+pub(crate) async fn waiting_for_locks(other: &mut PgConnection) -> i64 {
+    // In a transaction the view shows for ever what it showed first.
+    other.execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+    let waits = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    sqlx::query_scalar(waits).fetch_one(other).await.unwrap()
 }

@@ -11,6 +11,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::postgres_server::waiting_for_locks;
 use crate::support::{Database, Engine, Server, eventually, parts};
 
 /// `--request-timeout`
@@ -62,14 +63,6 @@ async fn relay(mut near: TcpStream, address: String, mut silent: watch::Receiver
     }
 }
 
-async fn waiting(other: &mut PgConnection) -> i64 {
-    let waits = "SELECT count(*) FROM pg_stat_activity \
-                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    // In a transaction the view shows for ever what it showed first.
-    other.execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
-    sqlx::query_scalar(waits).fetch_one(other).await.unwrap()
-}
-
 struct Scene {
     relay: Relay,
     server: Server,
@@ -101,7 +94,10 @@ impl Scene {
     async fn silence(&mut self, lock: &str, requests: [RequestBuilder; 4], hang_up: bool) {
         self.other.execute(sqlx::AssertSqlSafe(format!("BEGIN; {lock}"))).await.unwrap();
         let asked = requests.map(|request| tokio::spawn(request.send()));
-        eventually(REQUEST, "all connections are taken", async || waiting(&mut self.other).await == 4).await;
+        eventually(REQUEST, "all connections are taken", async || {
+            waiting_for_locks(&mut self.other).await == 4
+        })
+        .await;
         self.relay.silence();
         self.other.execute("ROLLBACK").await.unwrap();
         for request in asked {
