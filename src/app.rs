@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::auth::caller::Caller;
-use crate::auth::tokens::Tokens;
+use crate::auth::gate::Gate;
 use crate::clock::Clock;
 use crate::directory::coalescer::Lookups;
+use crate::error::{ApiError, ApiResult, Kind};
 use crate::server::Shutdown;
 use crate::store::Store;
 use crate::store::journal::Author;
@@ -26,8 +27,8 @@ pub struct Shared {
     pub store: Store,
     /// Lookups of single users.
     pub lookups: Lookups,
-    /// Which tokens are good.
-    pub tokens: Tokens,
+    /// Who may ask what.
+    pub gate: Gate,
     /// The time.
     pub clock: Clock,
     /// Where measurements go.
@@ -106,7 +107,13 @@ impl Readiness {
 
 impl App {
     /// Whom the journal names for a write of this caller now.
-    pub fn author(&self, caller: &Caller) -> Author {
-        caller.author(self.clock.now())
+    ///
+    /// # Errors
+    /// The caller's credential has been revoked or has expired since its request began.
+    pub async fn author(&self, caller: &Caller) -> ApiResult<Author> {
+        if !self.gate.still_admits(caller).await? {
+            return Err(ApiError::new(Kind::InvalidToken, "the access token is not good any more"));
+        }
+        Ok(caller.author(self.clock.now()))
     }
 }

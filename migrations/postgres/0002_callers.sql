@@ -14,6 +14,7 @@ CREATE TABLE tokens (
   revoked_at   bigint
 );
 CREATE UNIQUE INDEX tokens_hash ON tokens (hash);
+CREATE INDEX tokens_in_use ON tokens (expires_at) WHERE revoked_at IS NULL;
 
 -- The defaults are for entries of the release before, which names an actor and no more.
 ALTER TABLE journal ADD COLUMN actor_kind text COLLATE "C" NOT NULL DEFAULT 'unknown';

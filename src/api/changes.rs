@@ -38,7 +38,7 @@ pub async fn list(State(app): State<App>, caller: Caller, uri: Uri, headers: Hea
             ApiError::parameter(Kind::Malformed, "after", "is not a position that this service gave")
         })?,
     };
-    let selection = selection(&query, &caller)?;
+    let selection = selection(&app, &query, &caller)?;
     let (mut changes, more) = app.store.changes(&selection, after, limit).await?;
     if !caller.may(Permission::ReadRecord) {
         changes = changes.into_iter().map(Change::anonymous).collect();
@@ -59,14 +59,16 @@ pub async fn list(State(app): State<App>, caller: Caller, uri: Uri, headers: Hea
 }
 
 /// What the caller asks for and may see.
-fn selection(query: &Query, caller: &Caller) -> ApiResult<Selection> {
+fn selection(app: &App, query: &Query, caller: &Caller) -> ApiResult<Selection> {
     let record = caller.may(Permission::ReadRecord);
     let actor = query.get("actor").map(|text| {
         if !record {
+            app.metrics.refused("forbidden");
             let detail = format!("actor takes the permission {}", Permission::ReadRecord.name());
             return Err(ApiError::new(Kind::Forbidden, detail));
         }
-        let parts = text.split_once(':').map(|(kind, id)| (kind.to_owned(), id.to_owned()));
+        let parts = text.split_once(':').filter(|_| !text.contains(char::is_control));
+        let parts = parts.map(|(kind, id)| (kind.to_owned(), id.to_owned()));
         parts.ok_or_else(|| ApiError::parameter(Kind::Invalid, "actor", "must be KIND:ID, such as token:3"))
     });
     let subject = query.get("subject").map(|text| {
@@ -78,5 +80,5 @@ fn selection(query: &Query, caller: &Caller) -> ApiResult<Selection> {
             ApiError::parameter(Kind::Invalid, "subject", "must be user:ID or token:ID, such as user:7")
         })
     });
-    Ok(Selection { actor: actor.transpose()?, subject: subject.transpose()?, without_tokens: !record })
+    Ok(Selection { actor: actor.transpose()?, subject: subject.transpose()?, users_alone: !record })
 }

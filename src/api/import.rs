@@ -2,6 +2,7 @@
 //! became of it, line by line.
 
 use std::io::{self, Cursor, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -54,6 +55,8 @@ pub async fn import(
         let types = Format::ALL.map(Format::essence);
         Box::new(Cursor::new(body::read(&app, &headers, body, &types).await?))
     };
+    // Its body was on its way for some time.
+    app.author(&caller).await?;
     let patience = app.limits.timeout / 2;
     let (report, mut lines) = Report::new();
     let work = tokio::spawn(run(app, caller, input, options, report).in_current_span());
@@ -162,16 +165,27 @@ async fn run(
 ) -> Option<ApiError> {
     let mode = options.mode;
     let shutdown = app.shutdown.clone();
-    let author = || app.author(&caller);
-    let stop = Box::pin(async move { shutdown.begun().await });
+    let author = || caller.author(app.clock.now());
+    let lost = AtomicBool::new(false);
+    let stop = Box::pin(async {
+        tokio::select! {
+            () = shutdown.begun() => {}
+            // An import may take hours: its caller must be good all the time.
+            () = app.gate.loses(&caller) => lost.store(true, Ordering::Relaxed),
+        }
+    });
     let mut observe = |event: Event<'_>| report.hear(&event, mode);
     let (totals, outcome) = import::run(&app.store, &author, input, &options, stop, &mut observe).await;
     let told = report.listed > 0 || totals.commits > 0;
     match outcome {
         Ok(End::Complete) => report.tell("end", ended(&totals, true, None)),
         Ok(End::Stopped) => {
-            let detail = "the server is ending; send the same import again";
-            report.tell("end", ended(&totals, false, Some(ApiError::new(Kind::Unavailable, detail).body())));
+            let error = if lost.load(Ordering::Relaxed) {
+                ApiError::new(Kind::InvalidToken, "the access token is not good any more")
+            } else {
+                ApiError::new(Kind::Unavailable, "the server is ending; send the same import again")
+            };
+            report.tell("end", ended(&totals, false, Some(error.body())));
         }
         Err(error) => {
             let error = problem(error);

@@ -12,6 +12,7 @@ use super::format::{Format, Writer, negotiate};
 use super::query::Query;
 use super::stream::{Remainder, stream};
 use crate::app::App;
+use crate::auth::caller::Caller;
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::model::filter::Filter;
 use crate::model::listing::{After, LIMIT_MAX, Listing, SEARCH_MAX, Sort};
@@ -106,7 +107,7 @@ fn read_fields(text: &str) -> ApiResult<Vec<Field>> {
 }
 
 /// Answers `GET /users`.
-pub async fn answer(app: App, uri: &Uri, headers: &HeaderMap) -> ApiResult {
+pub async fn answer(app: App, caller: Caller, uri: &Uri, headers: &HeaderMap) -> ApiResult {
     let query = Query::of(uri);
     let request = Request::read(&query, headers)?;
     let known = condition(headers, &header::IF_NONE_MATCH)?;
@@ -130,7 +131,8 @@ pub async fn answer(app: App, uri: &Uri, headers: &HeaderMap) -> ApiResult {
     let body = match request.limit {
         Some(limit) => page(&app, request, limit, &query, &mut meta).await?,
         None => {
-            stream(app, Remainder { listing: request.listing, after: request.after }, request.format).await?
+            let rest = Remainder { listing: request.listing, after: request.after };
+            stream(app, caller, rest, request.format).await?
         }
     };
     Ok((meta, body).into_response())

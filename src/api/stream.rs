@@ -8,6 +8,7 @@ use tracing::Instrument as _;
 
 use super::format::{Format, Writer};
 use crate::app::App;
+use crate::auth::caller::Caller;
 use crate::error::ApiResult;
 use crate::model::listing::{After, Listing};
 use crate::store::StoreError;
@@ -28,7 +29,12 @@ struct Piece {
 }
 
 /// Reads the first stretch, so that what goes wrong there still has a status, and streams the others.
-pub(super) async fn stream(app: App, mut rest: Remainder, format: Format) -> ApiResult<Body> {
+pub(super) async fn stream(
+    app: App,
+    caller: Caller,
+    mut rest: Remainder,
+    format: Format,
+) -> ApiResult<Body> {
     let mut writer = Writer::new(format, rest.listing.fields.clone());
     let mut bytes = Vec::with_capacity(16_384);
     writer.begin(&mut bytes);
@@ -37,7 +43,7 @@ pub(super) async fn stream(app: App, mut rest: Remainder, format: Format) -> Api
         return Ok(Body::from(first.bytes));
     }
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(send(app, rest, writer, first, sender).in_current_span());
+    tokio::spawn(send(app, caller, rest, writer, first, sender).in_current_span());
     Ok(received(receiver))
 }
 
@@ -56,6 +62,7 @@ impl Remainder {
 
 async fn send(
     app: App,
+    caller: Caller,
     mut rest: Remainder,
     mut writer: Writer,
     first: Piece,
@@ -69,6 +76,13 @@ async fn send(
             app.metrics.stream_cut("database");
         }
         if sender.send(piece).await.is_err() || last {
+            return;
+        }
+        // A slow reader's list may take hours: its caller must be good all the time. Where it can't be told, the read
+        // meets the same trouble.
+        if matches!(app.gate.still_admits(&caller).await, Ok(false)) {
+            tracing::info!("a stream of users was cut: its caller's credential is not good any more");
+            app.metrics.stream_cut("credential");
             return;
         }
         piece = rest.read(&app, &mut writer, Vec::with_capacity(131_072)).await;

@@ -54,11 +54,13 @@ pub async fn create(State(app): State<App>, caller: Caller, headers: HeaderMap, 
         return Err(ApiError::header(Kind::Malformed, &body::IDEMPOTENCY_KEY, detail));
     }
     let map = parse_object(&body::read(&app, &headers, body, JSON).await?)?;
-    let author = app.author(&caller);
+    let author = app.author(&caller).await?;
     let draft = TokenDraft::read(&map, author.now).map_err(ApiError::invalid)?;
     let secret = secrets::draw().map_err(StoreError::Internal)?;
-    let token = app.store.create_token(&author, &draft, secret.digest()).await?;
-    app.tokens.forget();
+    let given = app.store.create_token(&author, &draft, secret.digest()).await;
+    // Also when nobody knows what became of it.
+    app.gate.forget_tokens();
+    let token = given?;
     let mut shown = token.to_json();
     shown["token"] = secret.expose().into();
     let mut response = answer(StatusCode::CREATED, &shown);
@@ -86,15 +88,18 @@ pub async fn patch(
     negotiate(&headers, &[Format::Json])?;
     let map = parse_object(&body::read(&app, &headers, body, PATCH).await?)?;
     let change = TokenChange::read(&map).map_err(ApiError::invalid)?;
-    let token = app.store.update_token(&app.author(&caller), id, &change).await.map_err(no_token)?;
-    app.tokens.forget();
-    Ok(answer(StatusCode::OK, &token.to_json()))
+    let author = app.author(&caller).await?;
+    let changed = app.store.update_token(&author, id, &change).await;
+    app.gate.forget_tokens();
+    Ok(answer(StatusCode::OK, &changed.map_err(no_token)?.to_json()))
 }
 
 /// `DELETE /tokens/{id}`: the token is revoked, and its record stays.
 pub async fn revoke(State(app): State<App>, caller: Caller, TokenId(id): TokenId) -> ApiResult {
-    app.store.revoke_token(&app.author(&caller), id).await.map_err(no_token)?;
-    app.tokens.forget();
+    let author = app.author(&caller).await?;
+    let revoked = app.store.revoke_token(&author, id).await;
+    app.gate.forget_tokens();
+    revoked.map_err(no_token)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

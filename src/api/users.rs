@@ -28,8 +28,8 @@ const JSON: &[&str] = &["application/json"];
 const PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// `GET /users`
-pub async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> ApiResult {
-    listing::answer(app, &uri, &headers).await
+pub async fn list(State(app): State<App>, caller: Caller, uri: Uri, headers: HeaderMap) -> ApiResult {
+    listing::answer(app, caller, &uri, &headers).await
 }
 
 /// `GET /users/{id}`
@@ -60,7 +60,7 @@ pub async fn create(
     negotiate(&headers, &[Format::Json])?;
     let bytes = body::read(&app, &headers, body, JSON).await?;
     let map = parse_object(&bytes)?;
-    let context = context(&app, &caller, &headers, &method, &uri, &bytes)?;
+    let context = context(&app, &caller, &headers, &method, &uri, &bytes).await?;
     let results = app.store.write(context, vec![Operation::Create(map)]).await?;
     let user = single(results)?.ok_or(StoreError::NotFound)?;
     let mut response = one(StatusCode::CREATED, &user);
@@ -108,7 +108,7 @@ pub async fn delete(
     headers: HeaderMap,
 ) -> ApiResult {
     let operation = Operation::Delete(id, body::preconditions(&headers)?);
-    let context = WriteContext { author: app.author(&caller), idempotency: None };
+    let context = WriteContext { author: app.author(&caller).await?, idempotency: None };
     app.store.write(context, vec![operation]).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -125,7 +125,7 @@ pub async fn batch(
     negotiate(&headers, &[Format::Json])?;
     let bytes = body::read(&app, &headers, body, JSON).await?;
     let operations = read_batch(&parse_object(&bytes)?).map_err(ApiError::invalid)?;
-    let context = context(&app, &caller, &headers, &method, &uri, &bytes)?;
+    let context = context(&app, &caller, &headers, &method, &uri, &bytes).await?;
     let ids: Vec<Option<i64>> = operations.iter().map(Operation::target).collect();
     let results = app.store.write(context, operations).await.map_err(ApiError::in_batch)?;
     let results: Vec<Value> = results.iter().zip(ids).map(|(written, id)| result(written, id)).collect();
@@ -144,13 +144,13 @@ async fn change(
     negotiate(headers, &[Format::Json])?;
     let preconditions = body::preconditions(headers)?;
     let map = parse_object(&body::read(app, headers, body, types).await?)?;
-    let context = WriteContext { author: app.author(caller), idempotency: None };
+    let context = WriteContext { author: app.author(caller).await?, idempotency: None };
     let results = app.store.write(context, vec![operation(id, map, preconditions)]).await?;
     let user = single(results)?.ok_or(StoreError::NotFound)?;
     Ok(one(StatusCode::OK, &user))
 }
 
-fn context(
+async fn context(
     app: &App,
     caller: &Caller,
     headers: &HeaderMap,
@@ -158,7 +158,7 @@ fn context(
     uri: &Uri,
     bytes: &[u8],
 ) -> ApiResult<WriteContext> {
-    let author = app.author(caller);
+    let author = app.author(caller).await?;
     let idempotency = body::idempotency_key(headers, &caller.identity.key, method, uri, bytes)?;
     Ok(WriteContext { author, idempotency })
 }

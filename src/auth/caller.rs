@@ -10,6 +10,7 @@ use super::oidc;
 use crate::error::{ApiError, Kind};
 use crate::model::actor::Actor;
 use crate::model::role::{Permission, Role};
+use crate::model::secret::Digest;
 use crate::model::token::Token;
 use crate::store::journal::Author;
 
@@ -24,17 +25,20 @@ pub struct Identity {
     pub role: Option<Role>,
     /// From when on the credential is worth nothing, in microseconds since 1970-01-01 UTC.
     pub expires_at: Option<i64>,
+    /// Which of Roster's own tokens it was.
+    pub digest: Option<Digest>,
 }
 
 impl Identity {
     /// An actor with a role.
     pub fn new(actor: Actor, role: Option<Role>, expires_at: Option<i64>) -> Self {
-        Self { key: actor.key().into(), actor, role, expires_at }
+        Self { key: actor.key().into(), actor, role, expires_at, digest: None }
     }
 
     /// The bearer of one of Roster's own tokens.
-    pub fn of_token(token: &Token) -> Self {
-        Self::new(Actor::token(token.id, token.name.as_str()), token.role, token.expires_at)
+    pub fn of_token(digest: Digest, token: &Token) -> Self {
+        let actor = Actor::token(token.id, token.name.as_str());
+        Self { digest: Some(digest), ..Self::new(actor, token.role, token.expires_at) }
     }
 
     /// The bearer of an issuer's token.
@@ -54,6 +58,8 @@ impl Identity {
 pub struct Caller {
     /// Who it is.
     pub identity: Arc<Identity>,
+    /// What its request takes.
+    pub needed: Permission,
     /// The id of the request.
     pub request_id: Option<Arc<str>>,
     /// The address of the client.

@@ -12,15 +12,20 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::bearer::{NoCredential, credential};
 use super::caller::{Caller, Identity};
-use super::limits::Limits;
+use super::limits::{Attempt, Limits};
 use super::oidc::{self, Issuers};
 use super::tokens::Tokens;
 use crate::address::ClientAddress;
+use crate::clock::Clock;
 use crate::error::{ApiError, Kind};
 use crate::model::actor::Actor;
 use crate::model::role::{Permission, Role};
+use crate::store::StoreError;
 use crate::telemetry::Metrics;
 use crate::telemetry::request::{CallerReport, RequestId};
+
+/// Time between two looks at the credential of a request that goes on.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Who may ask a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +46,7 @@ struct Means {
     tokens: Option<Tokens>,
     issuers: Option<Issuers>,
     limits: Limits,
+    clock: Clock,
     metrics: Arc<Metrics>,
     everybody: Arc<Identity>,
 }
@@ -51,29 +57,36 @@ enum Refusal {
     Malformed(&'static str),
     Invalid(&'static str),
     Forbidden(Permission, Arc<str>),
-    Throttled(&'static str, Duration),
+    Throttled(&'static str, Duration, Option<Arc<str>>),
     Failed(ApiError),
 }
 
 impl Gate {
     /// Asks for credentials.
-    pub fn new(tokens: Tokens, issuers: Issuers, limits: Limits, metrics: &Arc<Metrics>) -> Self {
-        Self::with(Some(tokens), Some(issuers), limits, metrics)
+    pub fn new(
+        tokens: Tokens,
+        issuers: Issuers,
+        limits: Limits,
+        clock: &Clock,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        Self::with(Some(tokens), Some(issuers), limits, clock, metrics)
     }
 
     /// Takes everybody for an administrator: for a database that goes away, on a loopback address.
-    pub fn open(metrics: &Arc<Metrics>) -> Self {
-        Self::with(None, None, Limits::new(None, None), metrics)
+    pub fn open(clock: &Clock, metrics: &Arc<Metrics>) -> Self {
+        Self::with(None, None, Limits::new(None, None), clock, metrics)
     }
 
     fn with(
         tokens: Option<Tokens>,
         issuers: Option<Issuers>,
         limits: Limits,
+        clock: &Clock,
         metrics: &Arc<Metrics>,
     ) -> Self {
         let everybody = Arc::new(Identity::new(Actor::sole("demo"), Some(Role::Admin), None));
-        Self(Arc::new(Means { tokens, issuers, limits, metrics: metrics.clone(), everybody }))
+        Self(Arc::new(Means { tokens, issuers, limits, clock: clock.clone(), metrics: metrics.clone(), everybody }))
     }
 
     async fn admit(&self, request: &Parts, needed: Permission) -> Result<Caller, Refusal> {
@@ -82,12 +95,47 @@ impl Gate {
             None => self.0.everybody.clone(),
             Some(tokens) => self.identify(tokens, request, address).await?,
         };
-        self.0.limits.asked(&identity.key).map_err(|wait| Refusal::Throttled("too many requests", wait))?;
+        let asked = self.0.limits.asked(&identity.key);
+        asked.map_err(|wait| Refusal::Throttled("too many requests", wait, Some(identity.key.clone())))?;
         if !identity.may(needed) {
             return Err(Refusal::Forbidden(needed, identity.key.clone()));
         }
         let request_id = request.extensions.get::<RequestId>().map(|id| id.0.clone());
-        Ok(Caller { identity, request_id, address })
+        Ok(Caller { identity, needed, request_id, address })
+    }
+
+    /// Whether a caller that was let in may still do what its request takes: its token may have been revoked, or may
+    /// have expired, while the body was on its way or the answer is.
+    pub async fn still_admits(&self, caller: &Caller) -> Result<bool, StoreError> {
+        let Some(tokens) = &self.0.tokens else { return Ok(true) };
+        match &caller.identity.digest {
+            Some(digest) => {
+                let now = tokens.confirm(digest).await?;
+                Ok(now.is_some_and(|identity| identity.may(caller.needed)))
+            }
+            None => {
+                let end = caller.identity.expires_at.map(|time| time.saturating_add(oidc::LEEWAY));
+                Ok(end.is_none_or(|end| self.0.clock.now() < end))
+            }
+        }
+    }
+
+    /// Ends when a caller that was let in may not go on.
+    pub async fn loses(&self, caller: &Caller) {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            // Where it can't be told, what goes on will meet the same trouble by itself.
+            if matches!(self.still_admits(caller).await, Ok(false)) {
+                return;
+            }
+        }
+    }
+
+    /// Has tokens read anew, after one was changed here.
+    pub fn forget_tokens(&self) {
+        if let Some(tokens) = &self.0.tokens {
+            tokens.forget();
+        }
     }
 
     async fn identify(
@@ -119,10 +167,10 @@ impl Gate {
         if let Some(identity) = tokens.recall(secret).await.map_err(failed)? {
             return Ok(identity);
         }
-        self.listen_to(address)?;
+        let attempt = self.listen_to(address)?;
         let verified = tokens.verify(secret).await.map_err(failed)?;
         verified.ok_or_else(|| {
-            self.0.limits.failed(address);
+            attempt.failed();
             Refusal::Invalid("unknown token")
         })
     }
@@ -136,11 +184,12 @@ impl Gate {
         if let Some(known) = issuers.recall(token) {
             return Ok(Identity::of_jwt(&known));
         }
-        self.listen_to(address)?;
+        // One that was good needs another look only because its issuer's keys do.
+        let attempt = if issuers.remembers(token) { None } else { Some(self.listen_to(address)?) };
         match issuers.verify(token).await {
             Ok(identity) => Ok(Identity::of_jwt(&identity)),
             Err(oidc::Refusal::Invalid(reason)) => {
-                self.0.limits.failed(address);
+                attempt.inspect(Attempt::failed);
                 Err(Refusal::Invalid(reason))
             }
             Err(oidc::Refusal::Unavailable(reason)) => {
@@ -151,9 +200,9 @@ impl Gate {
     }
 
     /// What is not known yet takes work: whoever has failed too often has to wait for it.
-    fn listen_to(&self, address: Option<IpAddr>) -> Result<(), Refusal> {
-        let listened = self.0.limits.listens_to(address);
-        listened.map_err(|wait| Refusal::Throttled("too many failed credentials", wait))
+    fn listen_to(&self, address: Option<IpAddr>) -> Result<Attempt<'_>, Refusal> {
+        let listened = self.0.limits.listen_to(address);
+        listened.map_err(|wait| Refusal::Throttled("too many failed credentials", wait, None))
     }
 }
 
@@ -175,7 +224,8 @@ impl Refusal {
                 let detail = format!("this takes the permission {}", needed.name());
                 ("forbidden", ApiError::new(Kind::Forbidden, detail))
             }
-            Self::Throttled(detail, wait) => {
+            Self::Throttled(detail, wait, key) => {
+                caller = key.map(CallerReport);
                 ("throttled", ApiError::new(Kind::TooManyRequests, detail).after(wait))
             }
             Self::Failed(error) => return error.into_response(),

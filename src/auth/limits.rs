@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use governor::clock::{Clock as _, DefaultClock};
@@ -15,11 +15,28 @@ const KEYS_MAX: usize = 50_000;
 
 /// The limits of one process.
 pub struct Limits {
-    failures: Option<DefaultKeyedRateLimiter<Source>>,
-    /// Addresses that have failed too often, and until when they are not listened to.
-    blocked: Mutex<HashMap<Source, Instant>>,
+    failures: Option<Failures>,
     requests: Option<DefaultKeyedRateLimiter<String>>,
 }
+
+struct Failures {
+    /// How many in a minute.
+    most: NonZeroU32,
+    limiter: DefaultKeyedRateLimiter<Source>,
+    sources: Mutex<HashMap<Source, Attempts>>,
+}
+
+/// What is known of one source.
+#[derive(Clone, Copy, Debug, Default)]
+struct Attempts {
+    /// Credentials that are being looked at.
+    running: u32,
+    /// Until when it is not listened to, since it has failed too often.
+    until: Option<Instant>,
+}
+
+/// The right to have one unknown credential looked at.
+pub struct Attempt<'a>(Option<(&'a Failures, Source)>);
 
 impl std::fmt::Debug for Limits {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -53,42 +70,31 @@ impl Limits {
     /// `failures` of credentials in a minute from one address, and `requests` in a second by one caller; `None` is
     /// no limit.
     pub fn new(failures: Option<NonZeroU32>, requests: Option<NonZeroU32>) -> Self {
-        Self {
-            failures: failures.map(|number| RateLimiter::keyed(Quota::per_minute(number))),
-            blocked: Mutex::default(),
-            requests: requests.map(|number| RateLimiter::keyed(Quota::per_second(number))),
-        }
+        let failures = failures.map(|most| Failures {
+            most,
+            limiter: RateLimiter::keyed(Quota::per_minute(most)),
+            sources: Mutex::default(),
+        });
+        Self { failures, requests: requests.map(|number| RateLimiter::keyed(Quota::per_second(number))) }
     }
 
-    /// Whether unknown credentials from there are looked at; the error is how long they are not.
-    pub fn listens_to(&self, address: Option<IpAddr>) -> Result<(), Duration> {
-        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
+    /// Lets an unknown credential from there be looked at, as many at a time as may fail in a minute; the error is how
+    /// long that is to wait.
+    pub fn listen_to(&self, address: Option<IpAddr>) -> Result<Attempt<'_>, Duration> {
+        let Some(failures) = &self.failures else { return Ok(Attempt(None)) };
+        let mut sources = failures.sources();
         let source = Source::of(address);
-        match blocked.get(&source) {
-            Some(until) if *until > now => Err(*until - now),
-            Some(_) => {
-                blocked.remove(&source);
-                Ok(())
-            }
-            None => Ok(()),
+        let source = if sources.len() < KEYS_MAX || sources.contains_key(&source) { source } else { Source::Others };
+        let attempts = sources.entry(source).or_default();
+        let now = Instant::now();
+        if let Some(until) = attempts.until.filter(|until| *until > now) {
+            return Err(until - now);
         }
-    }
-
-    /// Counts a credential that is not good.
-    pub fn failed(&self, address: Option<IpAddr>) {
-        let Some(failures) = &self.failures else { return };
-        let source = known(failures, Source::of(address)).unwrap_or(Source::Others);
-        let Err(refused) = failures.check_key(&source) else { return };
-        let wait = refused.wait_time_from(failures.clock().now());
-        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-        if blocked.len() >= KEYS_MAX {
-            let now = Instant::now();
-            blocked.retain(|_, until| *until > now);
+        if attempts.running >= failures.most.get() {
+            return Err(Duration::from_secs(1));
         }
-        if blocked.len() < KEYS_MAX {
-            blocked.insert(Source::of(address), Instant::now() + wait);
-        }
+        attempts.running += 1;
+        Ok(Attempt(Some((failures, source))))
     }
 
     /// Counts a request of a caller, known by its key; the error is how long it has to wait.
@@ -96,6 +102,41 @@ impl Limits {
         let Some(requests) = &self.requests else { return Ok(()) };
         let key = known(requests, caller.to_owned()).unwrap_or_default();
         requests.check_key(&key).map_err(|refused| refused.wait_time_from(DefaultClock::default().now()))
+    }
+}
+
+impl Failures {
+    fn sources(&self) -> MutexGuard<'_, HashMap<Source, Attempts>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attempt<'_> {
+    /// Counts it as a credential that is not good.
+    pub fn failed(&self) {
+        let Some((failures, source)) = &self.0 else { return };
+        let counted = known(&failures.limiter, *source).unwrap_or(Source::Others);
+        let Err(refused) = failures.limiter.check_key(&counted) else { return };
+        let wait = refused.wait_time_from(failures.limiter.clock().now());
+        failures.sources().entry(*source).or_default().until = Some(Instant::now() + wait);
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let Some((failures, source)) = &self.0 else { return };
+        let mut sources = failures.sources();
+        let now = Instant::now();
+        if let Some(attempts) = sources.get_mut(source) {
+            attempts.running -= 1;
+            if attempts.running == 0 && attempts.until.is_none_or(|until| until <= now) {
+                sources.remove(source);
+            }
+        }
+        // Those that are blocked stay until somebody looks: once in a while that is here.
+        if sources.len() >= KEYS_MAX {
+            sources.retain(|_, attempts| attempts.running > 0 || attempts.until.is_some_and(|until| until > now));
+        }
     }
 }
 
@@ -111,28 +152,44 @@ fn known<K: Clone + Eq + Hash>(limiter: &DefaultKeyedRateLimiter<K>, key: K) -> 
 mod tests {
     use super::*;
 
+    /// An attempt that fails.
+    fn fail(limits: &Limits, address: Option<IpAddr>) -> Result<(), Duration> {
+        limits.listen_to(address).map(|attempt| attempt.failed())
+    }
+
     #[test]
     fn an_address_that_fails_too_often_is_not_listened_to() {
         let limits = Limits::new(NonZeroU32::new(3), None);
         let (bad, good) = (Some("192.0.2.1".parse().unwrap()), Some("192.0.2.2".parse().unwrap()));
-        for _ in 0..3 {
-            limits.failed(bad);
-            assert_eq!(limits.listens_to(bad), Ok(()));
+        for _ in 0..4 {
+            assert_eq!(fail(&limits, bad), Ok(()));
         }
-        limits.failed(bad);
-        let wait = limits.listens_to(bad).unwrap_err();
+        let wait = fail(&limits, bad).unwrap_err();
         assert!(wait > Duration::from_secs(10) && wait <= Duration::from_secs(20), "{wait:?}");
-        assert_eq!(limits.listens_to(good), Ok(()));
+        assert_eq!(fail(&limits, good), Ok(()));
+    }
+
+    #[test]
+    fn who_asks_all_at_once_gets_no_more() {
+        let limits = Limits::new(NonZeroU32::new(3), None);
+        let address = Some("192.0.2.1".parse().unwrap());
+        let running: Vec<_> = (0..10).map(|_| limits.listen_to(address)).collect();
+        assert_eq!(running.iter().filter(|attempt| attempt.is_ok()).count(), 3);
+        drop(running);
+        // None of them failed, and nothing is left of them.
+        assert!(limits.listen_to(address).is_ok());
+        assert!(limits.failures.as_ref().unwrap().sources().is_empty());
     }
 
     #[test]
     fn an_ipv6_network_is_one_source() {
         let limits = Limits::new(NonZeroU32::new(1), None);
         let address = |text: &str| Some(text.parse::<IpAddr>().unwrap());
-        limits.failed(address("2001:db8::1"));
-        limits.failed(address("2001:db8::2"));
-        assert!(limits.listens_to(address("2001:db8::3")).is_err());
-        assert_eq!(limits.listens_to(address("2001:db8:0:1::1")), Ok(()));
+        for host in ["2001:db8::1", "2001:db8::2"] {
+            assert_eq!(fail(&limits, address(host)), Ok(()));
+        }
+        assert!(fail(&limits, address("2001:db8::3")).is_err());
+        assert_eq!(fail(&limits, address("2001:db8:0:1::1")), Ok(()));
     }
 
     #[test]
@@ -143,8 +200,7 @@ mod tests {
         assert!(limits.asked("b").is_ok());
         let none = Limits::new(None, None);
         for _ in 0..100 {
-            none.failed(None);
-            assert!(none.asked("a").is_ok() && none.listens_to(None).is_ok());
+            assert!(none.asked("a").is_ok() && fail(&none, None).is_ok());
         }
     }
 }

@@ -25,9 +25,8 @@ use crate::telemetry::Metrics;
 use cache::{Cache, Entry};
 use issuer::{Current, Fetches, Issuer};
 use keys::Verdict;
-use token::LEEWAY;
 
-pub use token::{MAX_TOKEN, Said, Statement, halves, read};
+pub use token::{LEEWAY, MAX_TOKEN, Said, Statement, halves, read};
 
 /// How many verified tokens are remembered.
 const REMEMBERED: usize = 10_000;
@@ -137,11 +136,17 @@ impl Issuers {
         // The keys are looked at last: they may have to be asked for again only because time has passed.
         let changed = |current: &Current| current.generation != generation;
         let current = self.0.issuers.get(issuer)?.settled();
-        if expired || current.as_ref().is_some_and(changed) {
+        if expired {
             self.0.cache.remove(&print);
             return None;
         }
-        current.map(|_| identity)
+        current.filter(|current| !changed(current)).map(|_| identity)
+    }
+
+    /// Whether a token was good when it was last verified, and has not expired; its keys may be others by now.
+    pub fn remembers(&self, token: &str) -> bool {
+        let entry = (token.len() <= MAX_TOKEN).then(|| self.0.cache.get(&cache::fingerprint(token))).flatten();
+        entry.is_some_and(|entry| self.0.clock.now() < entry.identity.expires_at.saturating_add(LEEWAY))
     }
 
     /// What a token says of its bearer, after all was verified. May ask the issuer for its keys: at most once in ten
@@ -154,6 +159,9 @@ impl Issuers {
             return Ok(identity);
         }
         let verified = self.0.verify(token).await;
+        if matches!(verified, Err(Refusal::Invalid(_))) {
+            self.0.cache.remove(&cache::fingerprint(token));
+        }
         self.0.verified[usize::from(verified.is_err())].fetch_add(1, Ordering::Relaxed);
         verified
     }

@@ -2,9 +2,10 @@
 //! no request costs a statement of its own, whether its token is right or wrong (docs/adr/0009-callers.md).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::caller::Identity;
@@ -39,6 +40,8 @@ struct State {
     copy: Option<Arc<Copy>>,
     /// What was read before this is not believed: a token was changed here.
     changed: Instant,
+    /// When the last reading that failed began, and why it did.
+    failed: Option<(Instant, StoreError)>,
 }
 
 /// A handle to the copy.
@@ -50,9 +53,9 @@ struct Shared {
     clock: Clock,
     state: RwLock<State>,
     /// One reading at a time; whoever waits takes the result of the one before, if that began late enough.
-    reading: tokio::sync::Mutex<()>,
+    reading: Arc<Mutex<()>>,
     /// When tokens were used since that was last written down, by their ids.
-    used: Mutex<HashMap<i64, i64>>,
+    used: std::sync::Mutex<HashMap<i64, i64>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -67,37 +70,33 @@ impl Tokens {
         Self(Arc::new(Shared {
             store: store.clone(),
             clock: clock.clone(),
-            state: RwLock::new(State { copy: None, changed: Instant::now() }),
-            reading: tokio::sync::Mutex::default(),
-            used: Mutex::default(),
+            state: RwLock::new(State { copy: None, changed: Instant::now(), failed: None }),
+            reading: Arc::default(),
+            used: std::sync::Mutex::default(),
         }))
     }
 
     /// The bearer of the live token with this secret, if the copy at hand has it; its use is noted. The database is
     /// asked only when the copy is too old.
     pub async fn recall(&self, secret: &str) -> Result<Option<Arc<Identity>>, StoreError> {
-        let asked = Instant::now();
-        let copy = match self.current() {
-            Some(copy) if copy.begun.elapsed() < STALE => copy,
-            _ => self.read_since(asked).await?,
-        };
-        if copy.begun.elapsed() > FRESH {
-            let (tokens, since) = (self.clone(), copy.begun + FRESH);
-            tokio::spawn(async move { tokens.read_since(since).await });
-        }
-        Ok(self.find(&copy, secret))
+        Ok(self.find(&self.copy().await?, &Digest::of(secret)))
     }
 
     /// The same for a token that may be younger than the copy.
     pub async fn verify(&self, secret: &str) -> Result<Option<Arc<Identity>>, StoreError> {
         let copy = self.read_since(Instant::now()).await?;
-        Ok(self.find(&copy, secret))
+        Ok(self.find(&copy, &Digest::of(secret)))
+    }
+
+    /// The bearer of a token that was good before, as it is now.
+    pub async fn confirm(&self, digest: &Digest) -> Result<Option<Arc<Identity>>, StoreError> {
+        Ok(self.find(&self.copy().await?, digest))
     }
 
     /// Forgets the copy after a change on this server, which acts here at once.
     pub fn forget(&self) {
-        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-        *state = State { copy: None, changed: Instant::now() };
+        let mut state = self.state();
+        (state.copy, state.changed) = (None, Instant::now());
     }
 
     /// Writes down when tokens were last used.
@@ -109,8 +108,24 @@ impl Tokens {
         self.0.store.note_token_uses(used.into_iter().collect()).await
     }
 
-    fn find(&self, copy: &Copy, secret: &str) -> Option<Arc<Identity>> {
-        let known = copy.tokens.get(&Digest::of(secret))?;
+    /// A copy that is to be believed.
+    async fn copy(&self) -> Result<Arc<Copy>, StoreError> {
+        let copy = match self.current() {
+            Some(copy) if copy.begun.elapsed() < STALE => copy,
+            _ => return self.read_since(Instant::now()).await,
+        };
+        // Beside the request, and not if it is being read already.
+        if copy.begun.elapsed() > FRESH
+            && let Ok(turn) = self.0.reading.clone().try_lock_owned()
+        {
+            let tokens = self.clone();
+            tokio::spawn(async move { tokens.read(turn).await });
+        }
+        Ok(copy)
+    }
+
+    fn find(&self, copy: &Copy, digest: &Digest) -> Option<Arc<Identity>> {
+        let known = copy.tokens.get(digest)?;
         let now = self.0.clock.now();
         if !known.token.is_live(now) {
             return None;
@@ -125,7 +140,7 @@ impl Tokens {
 
     /// A copy whose reading began at `since` or later.
     async fn read_since(&self, since: Instant) -> Result<Arc<Copy>, StoreError> {
-        let _turn = self.0.reading.lock().await;
+        let turn = self.0.reading.clone().lock_owned().await;
         if let Some(copy) = self.current() {
             if copy.begun >= since {
                 return Ok(copy);
@@ -133,16 +148,36 @@ impl Tokens {
             // Wrong tokens come in storms: they wait for each other, not the database for them.
             tokio::time::sleep_until(copy.begun + SPACING).await;
         }
+        // Whoever waited for an attempt that failed need not fail once more by itself.
+        let failed = self.state().failed.clone().filter(|(begun, _)| *begun >= since);
+        match failed {
+            Some((_, error)) => Err(error),
+            None => self.read(turn).await,
+        }
+    }
+
+    async fn read(&self, _turn: OwnedMutexGuard<()>) -> Result<Arc<Copy>, StoreError> {
         let begun = Instant::now();
-        let listed = self.0.store.usable_tokens().await?;
-        let known =
-            |token: Token| Known { identity: Arc::new(Identity::of_token(&token)), token: Arc::new(token) };
-        let tokens = listed.into_iter().map(|(digest, token)| (digest, known(token))).collect();
-        let copy = Arc::new(Copy { tokens, begun });
-        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        let listed = match self.0.store.usable_tokens(self.0.clock.now()).await {
+            Ok(listed) => listed,
+            Err(error) => {
+                self.state().failed = Some((begun, error.clone()));
+                return Err(error);
+            }
+        };
+        let known = |(digest, token): (Digest, Token)| {
+            let identity = Arc::new(Identity::of_token(digest, &token));
+            (digest, Known { identity, token: Arc::new(token) })
+        };
+        let copy = Arc::new(Copy { tokens: listed.into_iter().map(known).collect(), begun });
+        let mut state = self.state();
         if begun >= state.changed {
             state.copy = Some(copy.clone());
         }
         Ok(copy)
+    }
+
+    fn state(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

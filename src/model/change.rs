@@ -91,8 +91,8 @@ pub struct Selection {
     pub actor: Option<(String, String)>,
     /// About one thing alone: its kind and id.
     pub subject: Option<(SubjectKind, i64)>,
-    /// Nothing about tokens.
-    pub without_tokens: bool,
+    /// Nothing but what concerns users.
+    pub users_alone: bool,
 }
 
 /// One entry as read from the journal.

@@ -33,6 +33,9 @@ impl Secret {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("must be of visible ASCII characters alone, without spaces".to_owned());
         }
+        if text.bytes().filter(|byte| *byte == b'.').count() == 2 {
+            return Err("must not have two dots, by which JWTs are told from tokens".to_owned());
+        }
         Ok(Self(text.to_owned()))
     }
 
@@ -112,6 +115,7 @@ mod tests {
         assert!(Secret::parse(&"x".repeat(257)).is_err());
         assert!(Secret::parse(&" ".repeat(40)).is_err());
         assert!(Secret::parse(&"ä".repeat(40)).is_err());
+        assert!(Secret::parse(&["x".repeat(20), "y".repeat(20), "z".repeat(20)].join(".")).is_err());
     }
 
     #[test]

@@ -38,10 +38,11 @@ pub(super) fn application(
     let document = openapi::document();
     let limits =
         RequestLimits { max_body: config.server.max_body_bytes, timeout: config.server.request_timeout };
+    let gate = gate(config, tokens, parts)?;
     let app = App::from(Shared {
         store: store.clone(),
         lookups: Lookups::start(store),
-        tokens: tokens.clone(),
+        gate: gate.clone(),
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
         shutdown: parts.shutdown.clone(),
@@ -54,7 +55,7 @@ pub(super) fn application(
     });
     let ids = Arc::new(RequestIds::from_system());
     let observer = Observer::new(parts.metrics.clone(), ids, parts.traced);
-    Ok(routes::router(&gate(config, tokens, parts)?)
+    Ok(routes::router(&gate)
         .with_state(app)
         .layer(from_fn_with_state(limits.timeout, limit_time))
         .layer(CatchPanicLayer::custom(panicked))
@@ -75,12 +76,12 @@ async fn note_client(State(trusted): State<TrustedProxies>, mut request: Request
 fn gate(config: &ServeConfig, tokens: &Tokens, parts: &Parts) -> Result<Gate, StartError> {
     let callers = &config.callers;
     if callers.open {
-        return Ok(Gate::open(&parts.metrics));
+        return Ok(Gate::open(&parts.clock, &parts.metrics));
     }
     let limits = Limits::new(callers.failures_per_minute, callers.requests_per_second);
     let issuers =
         Issuers::new(config.issuers.clone(), &parts.clock, &parts.metrics).map_err(StartError::Issuers)?;
-    Ok(Gate::new(tokens.clone(), issuers, limits, &parts.metrics))
+    Ok(Gate::new(tokens.clone(), issuers, limits, &parts.clock, &parts.metrics))
 }
 
 /// Bounds the time until the head of the answer; bodies have a least drain rate instead.

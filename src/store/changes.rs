@@ -110,10 +110,10 @@ fn page(selection: &Selection, after: Position, limit: i64) -> Statement {
         also("subject_kind", Arg::Text(kind.name().to_owned()));
         also("subject_id", Arg::Int(id));
     }
-    if selection.without_tokens {
-        // An equation would tempt SQLite to take the index of subjects and to sort all of them.
-        args.push(Arg::Text(SubjectKind::Token.name().to_owned()));
-        let _ = write!(text, " AND subject_kind <> ${}", args.len());
+    if selection.users_alone {
+        // The bare column would tempt SQLite to take the index of subjects and to sort all of them.
+        args.push(Arg::Text(SubjectKind::User.name().to_owned()));
+        let _ = write!(text, " AND subject_kind || '' = ${}", args.len());
     }
     args.push(Arg::Int(limit));
     let _ = write!(text, " ORDER BY epoch, xid, position LIMIT ${}", args.len());

@@ -105,6 +105,7 @@ impl Store {
             Target::Postgres(server) => Either::Postgres(PgPools {
                 main: Lender::new(pool(server, options.connections, options.acquire_timeout, &options)),
                 probe: Lender::new(pool(server, 1, PROBE_TIMEOUT, &options)),
+                callers: Lender::new(pool(server, 1, options.acquire_timeout, &options)),
             }),
         };
         Ok(Self { pools, options: Arc::new(options), metrics, running: Arc::new(Mutex::new(HashSet::new())) })
@@ -222,8 +223,9 @@ async fn open_file(path: &Path, options: &StoreOptions) -> Result<SqlitePools, O
         .connect_with(reader.clone())
         .await
         .map_err(unusable)?;
-    let probe = open(1, PROBE_TIMEOUT).connect_lazy_with(reader.busy_timeout(PROBE_TIMEOUT));
-    Ok(SqlitePools { read: Lender::new(read), write: Lender::new(write), probe: Lender::new(probe) })
+    let callers = Lender::new(open(1, options.acquire_timeout).connect_lazy_with(reader.clone()));
+    let probe = Lender::new(open(1, PROBE_TIMEOUT).connect_lazy_with(reader.busy_timeout(PROBE_TIMEOUT)));
+    Ok(SqlitePools { read: Lender::new(read), write: Lender::new(write), probe, callers })
 }
 
 /// The engine's own words, without the driver's around them.

@@ -108,11 +108,17 @@ impl<DB: Database> Lender<DB> {
             if let Some((_, lent)) = last.filter(|(since, _)| since.elapsed() < REST_MAX) {
                 return Ok(lent.again(place, statement_limit));
             }
-            // One on its way back to the driver's pool has no place any more and yet takes room there, for long if its
-            // peer is silent: meanwhile another may come to rest here.
-            let acquired = tokio::select! {
-                acquired = timeout_at(until, self.0.pool.acquire()) => acquired,
-                () = self.0.rested.notified() => continue,
+            let acquire = timeout_at(until, self.0.pool.acquire());
+            let acquired = if self.0.pool.size() < self.0.pool.options().get_max_connections() {
+                // One is made, or comes back at once. To break that off for another would only begin it anew.
+                acquire.await
+            } else {
+                // One on its way back to the driver's pool has no place any more and yet takes room there, for long
+                // if its peer is silent: meanwhile another may come to rest here.
+                tokio::select! {
+                    acquired = acquire => acquired,
+                    () = self.0.rested.notified() => continue,
+                }
             };
             let connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
             let home = Home { lender: Arc::downgrade(&self.0), taken: Instant::now() };

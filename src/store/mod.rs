@@ -59,6 +59,8 @@ pub(crate) struct SqlitePools {
     pub(crate) read: Lender<Sqlite>,
     pub(crate) write: Lender<Sqlite>,
     pub(crate) probe: Lender<Sqlite>,
+    /// For the tokens of callers.
+    pub(crate) callers: Lender<Sqlite>,
 }
 
 /// The probe has a connection of its own here too.
@@ -66,6 +68,8 @@ pub(crate) struct SqlitePools {
 pub(crate) struct PgPools {
     pub(crate) main: Lender<Postgres>,
     pub(crate) probe: Lender<Postgres>,
+    /// For the tokens of callers.
+    pub(crate) callers: Lender<Postgres>,
 }
 
 /// Runs the same expression on the connection of a session or a transaction on either engine.
@@ -160,15 +164,17 @@ impl Store {
         const PATIENCE: Duration = Duration::from_secs(3);
         let closing = async {
             match &self.pools {
-                Either::Sqlite(SqlitePools { read, write, probe }) => {
+                Either::Sqlite(SqlitePools { read, write, probe, callers }) => {
                     probe.close().await;
+                    callers.close().await;
                     read.close().await;
                     write.empty();
                     let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(write.pool()).await;
                     write.close().await;
                 }
-                Either::Postgres(PgPools { main, probe }) => {
+                Either::Postgres(PgPools { main, probe, callers }) => {
                     probe.close().await;
+                    callers.close().await;
                     main.close().await;
                 }
             }
@@ -182,6 +188,15 @@ impl Store {
         match &self.pools {
             Either::Sqlite(pools) => Session::sqlite(pools.read.lend(limit).await?, limit).await,
             Either::Postgres(pools) => Ok(Session::Postgres(pools.main.lend(limit).await?)),
+        }
+    }
+
+    /// Lends the connection by which tokens are read.
+    pub(crate) async fn callers_session(&self) -> Result<Session, StoreError> {
+        let limit = self.options.statement_timeout;
+        match &self.pools {
+            Either::Sqlite(pools) => Session::sqlite(pools.callers.lend(limit).await?, limit).await,
+            Either::Postgres(pools) => Ok(Session::Postgres(pools.callers.lend(limit).await?)),
         }
     }
 

@@ -33,6 +33,7 @@ max_connections = 100
 shared_buffers = 32MB
 # A killed process loses nothing that it wrote; only a power cut would.
 fsync = off
+log_connections = on
 ";
 
 /// How `pg_ctl` ends a server.
@@ -117,6 +118,11 @@ impl PostgresServer {
     /// The same by a name of the machine.
     pub(crate) fn url_by_name(&self, database: &str) -> String {
         self.url(database).replace("127.0.0.1", "localhost")
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 
     /// Starts it again; returns when it takes connections.

@@ -1,6 +1,7 @@
 //! Roster's own tokens: over HTTP, by the command, and across servers.
 
 mod bootstrap;
+mod lasting;
 mod record;
 
 use std::sync::Arc;

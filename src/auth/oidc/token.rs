@@ -17,7 +17,7 @@ const MAX_SUBJECT: usize = 512;
 /// The longest name of a key, in bytes.
 const MAX_KEY_ID: usize = 512;
 /// The clocks of issuer and server may differ by this, in microseconds.
-pub(super) const LEEWAY: i64 = 60_000_000;
+pub const LEEWAY: i64 = 60_000_000;
 /// The last second of the year 9999: a later time is a mistake in the unit.
 const MAX_SECONDS: i64 = 253_402_300_799;
 

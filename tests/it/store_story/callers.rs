@@ -61,7 +61,7 @@ pub(super) async fn tokens(store: &Store) {
         assert!(matches!(outcome, Err(StoreError::NotFound)), "{outcome:?}");
     }
     let of_second = Selection { subject: Some((SubjectKind::Token, second.id)), ..Selection::default() };
-    let hidden = Selection { without_tokens: true, ..Selection::default() };
+    let hidden = Selection { users_alone: true, ..Selection::default() };
     eventually(Duration::from_secs(30), "settled", async || {
         store.changes(&of_second, Position::default(), 10).await.unwrap().0.len() == 3
     })
