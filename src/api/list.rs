@@ -128,12 +128,11 @@ pub async fn answer(app: App, caller: Caller, uri: &Uri, headers: &HeaderMap) ->
         insert(&mut meta, TOTAL_COUNT, &count.to_string());
     }
     insert(&mut meta, header::CONTENT_TYPE, request.format.content_type());
-    let body = match request.limit {
-        Some(limit) => page(&app, request, limit, &query, &mut meta).await?,
-        None => {
-            let rest = Remainder { listing: request.listing, after: request.after };
-            stream(app, caller, rest, request.format).await?
-        }
+    let body = if let Some(limit) = request.limit {
+        page(&app, request, limit, &query, &mut meta).await?
+    } else {
+        let rest = Remainder { listing: request.listing, after: request.after };
+        stream(app, caller, rest, request.format).await?
     };
     Ok((meta, body).into_response())
 }

@@ -29,12 +29,7 @@ struct Piece {
 }
 
 /// Reads the first stretch, so that what goes wrong there still has a status, and streams the others.
-pub(super) async fn stream(
-    app: App,
-    caller: Caller,
-    mut rest: Remainder,
-    format: Format,
-) -> ApiResult<Body> {
+pub(super) async fn stream(app: App, caller: Caller, mut rest: Remainder, format: Format) -> ApiResult<Body> {
     let mut writer = Writer::new(format, rest.listing.fields.clone());
     let mut bytes = Vec::with_capacity(16_384);
     writer.begin(&mut bytes);

@@ -86,7 +86,14 @@ impl Gate {
         metrics: &Arc<Metrics>,
     ) -> Self {
         let everybody = Arc::new(Identity::new(Actor::sole("demo"), Some(Role::Admin), None));
-        Self(Arc::new(Means { tokens, issuers, limits, clock: clock.clone(), metrics: metrics.clone(), everybody }))
+        Self(Arc::new(Means {
+            tokens,
+            issuers,
+            limits,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            everybody,
+        }))
     }
 
     async fn admit(&self, request: &Parts, needed: Permission) -> Result<Caller, Refusal> {
@@ -108,16 +115,12 @@ impl Gate {
     /// have expired, while the body was on its way or the answer is.
     pub async fn still_admits(&self, caller: &Caller) -> Result<bool, StoreError> {
         let Some(tokens) = &self.0.tokens else { return Ok(true) };
-        match &caller.identity.digest {
-            Some(digest) => {
-                let now = tokens.confirm(digest).await?;
-                Ok(now.is_some_and(|identity| identity.may(caller.needed)))
-            }
-            None => {
-                let end = caller.identity.expires_at.map(|time| time.saturating_add(oidc::LEEWAY));
-                Ok(end.is_none_or(|end| self.0.clock.now() < end))
-            }
+        if let Some(digest) = &caller.identity.digest {
+            let now = tokens.confirm(digest).await?;
+            return Ok(now.is_some_and(|identity| identity.may(caller.needed)));
         }
+        let end = caller.identity.expires_at.map(|time| time.saturating_add(oidc::LEEWAY));
+        Ok(end.is_none_or(|end| self.0.clock.now() < end))
     }
 
     /// Ends when a caller that was let in may not go on.

@@ -84,7 +84,8 @@ impl Limits {
         let Some(failures) = &self.failures else { return Ok(Attempt(None)) };
         let mut sources = failures.sources();
         let source = Source::of(address);
-        let source = if sources.len() < KEYS_MAX || sources.contains_key(&source) { source } else { Source::Others };
+        let source =
+            if sources.len() < KEYS_MAX || sources.contains_key(&source) { source } else { Source::Others };
         let attempts = sources.entry(source).or_default();
         let now = Instant::now();
         if let Some(until) = attempts.until.filter(|until| *until > now) {
@@ -135,7 +136,9 @@ impl Drop for Attempt<'_> {
         }
         // Those that are blocked stay until somebody looks: once in a while that is here.
         if sources.len() >= KEYS_MAX {
-            sources.retain(|_, attempts| attempts.running > 0 || attempts.until.is_some_and(|until| until > now));
+            sources.retain(|_, attempts| {
+                attempts.running > 0 || attempts.until.is_some_and(|until| until > now)
+            });
         }
     }
 }

@@ -145,7 +145,8 @@ impl Issuers {
 
     /// Whether a token was good when it was last verified, and has not expired; its keys may be others by now.
     pub fn remembers(&self, token: &str) -> bool {
-        let entry = (token.len() <= MAX_TOKEN).then(|| self.0.cache.get(&cache::fingerprint(token))).flatten();
+        let entry =
+            (token.len() <= MAX_TOKEN).then(|| self.0.cache.get(&cache::fingerprint(token))).flatten();
         entry.is_some_and(|entry| self.0.clock.now() < entry.identity.expires_at.saturating_add(LEEWAY))
     }
 

@@ -79,7 +79,8 @@ impl Tokens {
     /// The bearer of the live token with this secret, if the copy at hand has it; its use is noted. The database is
     /// asked only when the copy is too old.
     pub async fn recall(&self, secret: &str) -> Result<Option<Arc<Identity>>, StoreError> {
-        Ok(self.find(&self.copy().await?, &Digest::of(secret)))
+        let copy = self.copy().await?;
+        Ok(self.find(&copy, &Digest::of(secret)))
     }
 
     /// The same for a token that may be younger than the copy.
@@ -90,7 +91,8 @@ impl Tokens {
 
     /// The bearer of a token that was good before, as it is now.
     pub async fn confirm(&self, digest: &Digest) -> Result<Option<Arc<Identity>>, StoreError> {
-        Ok(self.find(&self.copy().await?, digest))
+        let copy = self.copy().await?;
+        Ok(self.find(&copy, digest))
     }
 
     /// Forgets the copy after a change on this server, which acts here at once.

@@ -44,13 +44,17 @@ pub(super) async fn tokens(store: &Store) {
 
     let live =
         |listed: Vec<(Digest, Token)>| listed.into_iter().map(|(_, token)| token.id).collect::<Vec<_>>();
-    assert_eq!(live(store.usable_tokens().await.unwrap()).len(), 2);
+    assert_eq!(live(store.usable_tokens(START + 40).await.unwrap()).len(), 2);
+    let short = TokenDraft { expires_at: Some(START + 40), ..draft("short", Role::Reader) };
+    let expiring = store.create_token(&author, &short, digest(4)).await.unwrap();
+    assert_eq!(live(store.usable_tokens(START + 39).await.unwrap()).len(), 3);
+    store.revoke_token(&author, expiring.id).await.unwrap();
     let revoked = store.revoke_token(&author, second.id).await.unwrap();
     assert_eq!((revoked.revoked_at, revoked.version), (Some(author.now), 3));
-    assert_eq!(live(store.usable_tokens().await.unwrap()), [first.id]);
+    assert_eq!(live(store.usable_tokens(START + 40).await.unwrap()), [first.id]);
     let ids = |page: Vec<Token>| page.into_iter().map(|token| token.id).collect::<Vec<_>>();
-    assert_eq!(ids(store.tokens(0, 10).await.unwrap()), [first.id, second.id]);
-    assert_eq!(ids(store.tokens(first.id, 10).await.unwrap()), [second.id]);
+    assert_eq!(ids(store.tokens(0, 10).await.unwrap()), [first.id, second.id, expiring.id]);
+    assert_eq!(ids(store.tokens(first.id, 1).await.unwrap()), [second.id]);
     for outcome in [
         store.update_token(&author, second.id, &change).await,
         store.revoke_token(&author, second.id).await,

@@ -67,9 +67,9 @@ both! {
     async fn a_stream_ends_with_its_callers_token(engine) {
         let server = Server::start(engine).await;
         let profile = json!({ "text": "x".repeat(4000) });
-        for batch in 0..6 {
+        for batch in 0..30 {
             let users: Vec<Value> =
-                (0..1000).map(|user| json!({ "name": format!("{batch}-{user}"), "profile": profile })).collect();
+                (0..200).map(|user| json!({ "name": format!("{batch}-{user}"), "profile": profile })).collect();
             create_all(&server, &users).await;
         }
         let token = give(&server, json!({ "name": "slow", "role": "reader" })).await;
