@@ -75,7 +75,7 @@ fn record() -> [(&'static str, Value); 4] {
         ("actor", json!({
             "name": "actor", "in": "query",
             "description": "Only what this actor did, as `KIND:ID`. It takes the permission `record:read`.",
-            "schema": { "type": "string", "pattern": "^[a-z]+:[^\\u0000]*$", "maxLength": 4096 }, "example": "token:3",
+            "schema": { "type": "string", "pattern": "^[a-z]+:[^\\u0000-\\u001f\\u007f-\\u009f]*$", "maxLength": 4096 }, "example": "token:3",
         })),
         ("subject", json!({
             "name": "subject", "in": "query", "description": "Only what was done to this user or token.",
