@@ -9,10 +9,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tokio::time::Instant;
 
 use super::bearer::{NoCredential, credential};
 use super::caller::{Caller, Identity};
-use super::limits::{Attempt, Limits};
+use super::limits::{Attempt, Limits, Unheard};
 use super::oidc::{self, Issuers};
 use super::tokens::Tokens;
 use crate::address::ClientAddress;
@@ -26,6 +27,11 @@ use crate::telemetry::request::{CallerReport, RequestId};
 
 /// Time between two looks at the credential of a request that goes on.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long an unknown credential waits while many from its address are being looked at.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Time between two attempts meanwhile.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Who may ask a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +176,7 @@ impl Gate {
         if let Some(identity) = tokens.recall(secret).await.map_err(failed)? {
             return Ok(identity);
         }
-        let attempt = self.listen_to(address)?;
+        let attempt = self.listen_to(address).await?;
         let verified = tokens.verify(secret).await.map_err(failed)?;
         verified.ok_or_else(|| {
             attempt.failed();
@@ -188,7 +194,7 @@ impl Gate {
             return Ok(Identity::of_jwt(&known));
         }
         // One that was good needs another look only because its issuer's keys do.
-        let attempt = if issuers.remembers(token) { None } else { Some(self.listen_to(address)?) };
+        let attempt = if issuers.remembers(token) { None } else { Some(self.listen_to(address).await?) };
         match issuers.verify(token).await {
             Ok(identity) => Ok(Identity::of_jwt(&identity)),
             Err(oidc::Refusal::Invalid(reason)) => {
@@ -203,9 +209,18 @@ impl Gate {
     }
 
     /// What is not known yet takes work: whoever has failed too often has to wait for it.
-    fn listen_to(&self, address: Option<IpAddr>) -> Result<Attempt<'_>, Refusal> {
-        let listened = self.0.limits.listen_to(address);
-        listened.map_err(|wait| Refusal::Throttled("too many failed credentials", wait, None))
+    async fn listen_to(&self, address: Option<IpAddr>) -> Result<Attempt<'_>, Refusal> {
+        let throttled = |wait| Refusal::Throttled("too many failed credentials", wait, None);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.0.limits.listen_to(address) {
+                Ok(attempt) => return Ok(attempt),
+                Err(Unheard::Blocked(wait)) => return Err(throttled(wait)),
+                // A client that begins with many requests at once, with one new token, is no attacker.
+                Err(Unheard::Busy) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
+                Err(Unheard::Busy) => return Err(throttled(PATIENCE)),
+            }
+        }
     }
 }
 

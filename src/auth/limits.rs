@@ -35,6 +35,15 @@ struct Attempts {
     until: Option<Instant>,
 }
 
+/// Why an unknown credential is not looked at now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// Its source has failed too often; for how long it has to wait.
+    Blocked(Duration),
+    /// As many from there are being looked at as may fail in a minute.
+    Busy,
+}
+
 /// The right to have one unknown credential looked at.
 pub struct Attempt<'a>(Option<(&'a Failures, Source)>);
 
@@ -78,9 +87,8 @@ impl Limits {
         Self { failures, requests: requests.map(|number| RateLimiter::keyed(Quota::per_second(number))) }
     }
 
-    /// Lets an unknown credential from there be looked at, as many at a time as may fail in a minute; the error is how
-    /// long that is to wait.
-    pub fn listen_to(&self, address: Option<IpAddr>) -> Result<Attempt<'_>, Duration> {
+    /// Lets an unknown credential from there be looked at, as many at a time as may fail in a minute.
+    pub fn listen_to(&self, address: Option<IpAddr>) -> Result<Attempt<'_>, Unheard> {
         let Some(failures) = &self.failures else { return Ok(Attempt(None)) };
         let mut sources = failures.sources();
         let source = Source::of(address);
@@ -89,10 +97,10 @@ impl Limits {
         let attempts = sources.entry(source).or_default();
         let now = Instant::now();
         if let Some(until) = attempts.until.filter(|until| *until > now) {
-            return Err(until - now);
+            return Err(Unheard::Blocked(until - now));
         }
         if attempts.running >= failures.most.get() {
-            return Err(Duration::from_secs(1));
+            return Err(Unheard::Busy);
         }
         attempts.running += 1;
         Ok(Attempt(Some((failures, source))))
@@ -156,7 +164,7 @@ mod tests {
     use super::*;
 
     /// An attempt that fails.
-    fn fail(limits: &Limits, address: Option<IpAddr>) -> Result<(), Duration> {
+    fn fail(limits: &Limits, address: Option<IpAddr>) -> Result<(), Unheard> {
         limits.listen_to(address).map(|attempt| attempt.failed())
     }
 
@@ -167,7 +175,7 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(fail(&limits, bad), Ok(()));
         }
-        let wait = fail(&limits, bad).unwrap_err();
+        let Err(Unheard::Blocked(wait)) = fail(&limits, bad) else { panic!("it is listened to") };
         assert!(wait > Duration::from_secs(10) && wait <= Duration::from_secs(20), "{wait:?}");
         assert_eq!(fail(&limits, good), Ok(()));
     }

@@ -115,6 +115,20 @@ both! {
         server.stop().await;
     }
 
+    async fn many_requests_at_once_with_one_new_token_are_all_answered(engine) {
+        let setup = Setup::new("ES256").await;
+        let server = setup.serve(engine, &["--failed-credentials-per-minute", "5"]).await;
+        let client = setup.bearer(&json!({}));
+        let mut asked = tokio::task::JoinSet::new();
+        for _ in 0..64 {
+            let request = client.get(format!("{}/me", server.url));
+            asked.spawn(async move { request.send().await.unwrap().status().as_u16() });
+        }
+        let statuses = asked.join_all().await;
+        assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+        server.stop().await;
+    }
+
     async fn an_issuer_that_is_away_is_no_fault_of_the_token(engine) {
         let setup = Setup::new("ES256").await;
         setup.issuer.behaviour().away = true;
