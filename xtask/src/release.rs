@@ -93,7 +93,7 @@ fn command(workspace: &Workspace, target: &Path, epoch: &str) -> Result<Command,
 }
 
 /// `SOURCE_DATE_EPOCH` as given, or the seconds of the last commit.
-fn commit_time(workspace: &Workspace) -> Result<String, Failure> {
+pub(crate) fn commit_time(workspace: &Workspace) -> Result<String, Failure> {
     if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
         return Ok(epoch);
     }

@@ -6,6 +6,7 @@ use crate::postgres::{self, Server};
 use crate::python;
 use crate::shell::{self, Failure, Workspace, say};
 use crate::stages::Stages;
+use crate::workflows;
 
 /// A superuser's URL of the PostgreSQL that the tests use.
 const POSTGRES_URL: &str = "ROSTER_TEST_POSTGRES_URL";
@@ -57,6 +58,7 @@ fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Res
                 shell::run(clippy.args(targets).args(["--", "-D", "warnings"]))
             })
         })?;
+        stages.run("workflows", || workflows::quick(workspace))?;
     }
     let base = ["test", "--workspace", "--locked"];
     stages.run("build", || shell::run(workspace.cargo(&base).arg("--no-run").args(options.rest)))?;
