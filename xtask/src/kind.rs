@@ -19,6 +19,8 @@ const GATEWAY_API: &str = "sigs.k8s.io/gateway-api@v1.6.1";
 const PROMETHEUS_OPERATOR: &str = "github.com/prometheus-operator/prometheus-operator@v0.85.0";
 const METRICS_SERVER: &str = "sigs.k8s.io/metrics-server@v0.9.0";
 const MONITORING_KINDS: [&str; 3] = ["podmonitors", "prometheusrules", "servicemonitors"];
+/// The kubelets of kind sign their own certificates.
+const INSECURE: &str = r#"[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--kubelet-insecure-tls"}]"#;
 
 /// Starts the cluster, prints the settings that name it, or deletes it.
 ///
@@ -56,36 +58,36 @@ fn up(workspace: &Workspace, kubeconfig: &Path) -> Result<(), Failure> {
         create.args(["create", "cluster", "--config", "deploy/kubernetes/kind.yaml", "--wait", "180s"]);
         shell::run(create.arg("--kubeconfig").arg(kubeconfig).current_dir(&workspace.root))?;
     }
+    add(workspace, kubeconfig)?;
+    say("the cluster is up: eval \"$(cargo xtask kind env)\"");
+    Ok(())
+}
+
+/// The kinds of the Gateway API and of the Prometheus operator, metrics-server, and what kind-addons.yaml has.
+fn add(workspace: &Workspace, kubeconfig: &Path) -> Result<(), Failure> {
     let kubectl = |args: &[&str]| {
         let mut command = Command::new("kubectl");
         command.arg("--kubeconfig").arg(kubeconfig).args(args).current_dir(&workspace.root);
         shell::run(&mut command)
     };
-    // Of kinds this large, kubectl cannot keep the last version in an annotation.
-    let kinds = |path: &Path| kubectl(&["apply", "--server-side", "--filename", &path.to_string_lossy()]);
-    kinds(&module(GATEWAY_API)?.join("config/crd/standard"))?;
+    // On the server, since kinds this large do not fit an annotation; by force, since a second `up` takes back the patch.
+    let apply = |option: &str, path: &Path| {
+        kubectl(&["apply", "--server-side", "--force-conflicts", option, &path.to_string_lossy()])
+    };
+    apply("--filename", &module(GATEWAY_API)?.join("config/crd/standard"))?;
     let monitoring = module(PROMETHEUS_OPERATOR)?.join("example/prometheus-operator-crd");
     for name in MONITORING_KINDS {
-        kinds(&monitoring.join(format!("monitoring.coreos.com_{name}.yaml")))?;
+        apply("--filename", &monitoring.join(format!("monitoring.coreos.com_{name}.yaml")))?;
     }
-    let metrics = module(METRICS_SERVER)?.join("manifests/overlays/release");
-    kubectl(&["apply", "--server-side", "--kustomize", &metrics.to_string_lossy()])?;
-    kubectl(&["apply", "--server-side", "--filename", "deploy/kubernetes/kind-addons.yaml"])?;
-    // The kubelets of kind sign their own certificates.
-    let patch = r#"[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--kubelet-insecure-tls"}]"#;
-    kubectl(&[
-        "--namespace",
-        "kube-system",
-        "patch",
-        "deployment/metrics-server",
-        "--type=json",
-        "--patch",
-        patch,
-    ])?;
+    apply("--kustomize", &module(METRICS_SERVER)?.join("manifests/overlays/release"))?;
+    apply("--filename", Path::new("deploy/kubernetes/kind-addons.yaml"))?;
+    let system = ["--namespace", "kube-system"];
+    kubectl(
+        &[&system[..], &["patch", "deployment/metrics-server", "--type=json", "--patch", INSECURE]].concat(),
+    )?;
     for name in ["deployment/metrics-server", "deployment/traefik"] {
-        kubectl(&["--namespace", "kube-system", "rollout", "status", name, "--timeout=180s"])?;
+        kubectl(&[&system[..], &["rollout", "status", name, "--timeout=180s"]].concat())?;
     }
-    say("the cluster is up: eval \"$(cargo xtask kind env)\"");
     Ok(())
 }
 
