@@ -22,12 +22,16 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let mut command = Command::new(program);
     command.args(["cyclonedx", "--format", "json", "--spec-version", "1.5", "--no-build-deps"]);
     command.args(["--target", triple, "--override-filename", &name]).current_dir(&workspace.root);
-    // As reproducible as the program: the time of the commit, and no serial number drawn by chance.
+    // As reproducible as the program: the time of the commit, no serial number drawn by chance, no path of this machine.
     command.env("SOURCE_DATE_EPOCH", release::commit_time(workspace)?);
     shell::run(&mut command)?;
     // It writes beside each manifest of the workspace; xtask is no part of the program.
     let file = format!("{name}.json");
-    std::fs::rename(workspace.root.join(&file), directory.join(&file)).map_err(failed)?;
+    let own = workspace.root.join(&file);
+    let text = std::fs::read_to_string(&own).map_err(failed)?;
+    let path = format!("file://{}", workspace.root.display());
+    std::fs::write(directory.join(&file), text.replace(&path, "file:///roster")).map_err(failed)?;
+    std::fs::remove_file(own).map_err(failed)?;
     std::fs::remove_file(workspace.root.join("xtask").join(&file)).map_err(failed)?;
     say(&format!("wrote {}", directory.join(&file).display()));
     Ok(())

@@ -58,7 +58,7 @@ fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Res
                 shell::run(clippy.args(targets).args(["--", "-D", "warnings"]))
             })
         })?;
-        stages.run("workflows", || workflows::quick(workspace))?;
+        stages.run("workflows", || workflows::stage(workspace))?;
     }
     let base = ["test", "--workspace", "--locked"];
     stages.run("build", || shell::run(workspace.cargo(&base).arg("--no-run").args(options.rest)))?;

@@ -13,10 +13,16 @@ pub(crate) fn find_or_install(workspace: &Workspace, name: &str, version: &str) 
     let tools = workspace.target.join("tools");
     let own = tools.join("bin").join(name);
     let wanted = format!("{name} {version}");
-    for candidate in [PathBuf::from(name), own.clone()] {
-        if shell::ask(&candidate.to_string_lossy(), &["--version"]).as_deref() == Some(wanted.as_str()) {
-            return Ok(candidate);
-        }
+    // Some know their version only as what cargo calls: `cargo-NAME NAME --version`.
+    let command = name.trim_start_matches("cargo-");
+    let has_version = |candidate: &PathBuf| {
+        [&["--version"][..], &[command, "--version"]].iter().any(|args| {
+            let answer = shell::ask(&candidate.to_string_lossy(), args).unwrap_or_default();
+            says_version(&answer, version)
+        })
+    };
+    if let Some(found) = [PathBuf::from(name), own.clone()].into_iter().find(has_version) {
+        return Ok(found);
     }
     say(&format!("installing {wanted} into {}", tools.display()));
     let mut install = workspace.cargo(&["install", name, "--locked", "--version", version]);
