@@ -32,8 +32,8 @@ Commands:
                                   advisories if their database can be fetched
   fuzz [TARGET] [--seconds N]     Fuzz what reads the clients' input: filter, body, tokens, jwt, bearer, or all, for N
                                   seconds each (600); needs a nightly compiler
-  release [--check]               Build the static program for x86_64-unknown-linux-gnu; --check builds it twice
-                                  from nothing and compares the bytes
+  release [--check | --print]     Build the static program for this machine's architecture; --check builds it twice
+                                  from nothing and compares the bytes, --print prints the build as a shell's line
   bench NAME [--users N] [--rounds N] [--seconds N] [--save]
                                   Measure in the release build, in turns with its peers; --save writes the table to
                                   bench/RESULTS.md. users: reads and creates, beside the v1 Flask app and pgbench;
@@ -69,7 +69,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "openapi" => openapi::run(&workspace, flag(rest, "--check")?),
         "deny" => deny::run(&workspace, flag(rest, "--require-advisories")?),
         "fuzz" => fuzz::run(&workspace, rest),
-        "release" => release::run(&workspace, flag(rest, "--check")?),
+        "release" => release::run(&workspace, &release::Task::from_args(rest)?),
         "bench" => bench::run(&workspace, rest),
         "help" | "--help" | "-h" => {
             say(HELP.trim_end());
