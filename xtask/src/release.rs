@@ -6,6 +6,20 @@ use std::process::Command;
 
 use crate::shell::{self, Failure, Workspace, say};
 
+/// The target of static builds on this machine.
+///
+/// # Errors
+/// There is none for its processor.
+pub(crate) fn triple() -> Result<&'static str, Failure> {
+    match std::env::consts::ARCH {
+        "x86_64" => Ok("x86_64-unknown-linux-gnu"),
+        "aarch64" => Ok("aarch64-unknown-linux-gnu"),
+        other => {
+            Err(Failure::new(format!("there are static builds for x86_64 and aarch64, not for {other}")))
+        }
+    }
+}
+
 /// What the command line asks for.
 pub(crate) enum Task {
     /// Build into `target/static`.
@@ -103,7 +117,7 @@ fn command(workspace: &Workspace, target: &Path, epoch: &str) -> Result<Command,
     let mut command = workspace.cargo(&["build", "--release", "--locked", "--bin", "roster"]);
     // With the target named, build scripts and macros are built without these flags.
     let triple = triple()?;
-    command.args(["--target", &triple, "--target-dir"]).arg(target);
+    command.args(["--target", triple, "--target-dir"]).arg(target);
     command.env("CARGO_ENCODED_RUSTFLAGS", rustflags).env_remove("RUSTFLAGS");
     command.env(format!("CFLAGS_{}", triple.replace('-', "_")), cflags);
     command.env("CARGO_INCREMENTAL", "0").env("SOURCE_DATE_EPOCH", epoch);
@@ -112,14 +126,6 @@ fn command(workspace: &Workspace, target: &Path, epoch: &str) -> Result<Command,
         command.env("ROSTER_BUILD_COMMIT", commit);
     }
     Ok(command)
-}
-
-/// The target: this machine's own, so that no other linker is needed.
-fn triple() -> Result<String, Failure> {
-    match std::env::consts::ARCH {
-        known @ ("x86_64" | "aarch64") => Ok(format!("{known}-unknown-linux-gnu")),
-        other => Err(Failure::new(format!("releases are built on x86_64 and aarch64, not on {other}"))),
-    }
 }
 
 /// `SOURCE_DATE_EPOCH` as given, or the seconds of the last commit.
