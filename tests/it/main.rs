@@ -53,4 +53,5 @@ mod transfer;
 mod users;
 mod v1;
 mod validation;
+mod variables;
 mod walks;
