@@ -14,6 +14,7 @@ mod connections;
 mod crashes;
 mod demo;
 mod differential;
+mod dockerfile;
 mod faults;
 mod feed;
 mod feed_order;
