@@ -40,8 +40,8 @@ Commands:
                                   advisories if their database can be fetched
   fuzz [TARGET] [--seconds N]     Fuzz what reads the clients' input: filter, body, tokens, jwt, bearer, or all, for N
                                   seconds each (600); needs a nightly compiler
-  release [--check]               Build the static program for x86_64-unknown-linux-gnu; --check builds it twice
-                                  from nothing and compares the bytes
+  release [--check | --print]     Build the static program for this machine's architecture; --check builds it twice
+                                  from nothing and compares the bytes, --print prints the build as a shell's line
   tag VERSION                     Check that Cargo.toml, the chart and CHANGELOG.md agree with a release's tag (v1.2.3), and
                                   print the release's notes
   sbom                            Write what the program is made from, as CycloneDX, to target/sbom
@@ -97,7 +97,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "openapi" => openapi::run(&workspace, flag(rest, "--check")?),
         "deny" => deny::run(&workspace, flag(rest, "--require-advisories")?),
         "fuzz" => fuzz::run(&workspace, rest),
-        "release" => release::run(&workspace, flag(rest, "--check")?),
+        "release" => release::run(&workspace, &release::Task::from_args(rest)?),
         "bench" => bench::run(&workspace, rest),
         "e2e" => e2e::run(&workspace, rest),
         "guide" => guide::run(&workspace, rest),
