@@ -29,6 +29,7 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        // With an end, so that none begins with another's name.
         let name = format!("roster-e2e-{}-{}x", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let site = Self { name, directory: tempfile::tempdir().unwrap() };
         run("docker", &["network", "create", &site.name]);
