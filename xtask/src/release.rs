@@ -93,6 +93,10 @@ fn build(workspace: &Workspace, target: &Path, epoch: &str) -> Result<String, Fa
     if needs_loader(&bytes) != Some(false) {
         return Err(Failure::new(format!("{} is not a static program", program.display())));
     }
+    if !shell::succeeds(Command::new(&program).arg("version")) {
+        let cause = "it takes glibc 2.36 or newer to build one";
+        return Err(Failure::new(format!("{} does not start: {cause}", program.display())));
+    }
     let sum = shell::ask("sha256sum", &["--binary", &program.to_string_lossy()]);
     let sum = sum.and_then(|line| line.split_whitespace().next().map(str::to_owned));
     let sum = sum.ok_or_else(|| Failure::missing("sha256sum is missing (Debian: coreutils)"))?;

@@ -4,6 +4,7 @@ mod away;
 mod image;
 mod import;
 mod mistakes;
+mod relay;
 mod site;
 mod steps;
 mod stopping;

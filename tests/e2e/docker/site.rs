@@ -29,7 +29,8 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("roster-e2e-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        // With an end, so that none begins with another's name.
+        let name = format!("roster-e2e-{}-{}x", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let site = Self { name, directory: tempfile::tempdir().unwrap() };
         run("docker", &["network", "create", &site.name]);
         site
@@ -157,6 +158,12 @@ impl Site {
         all[0].clone()
     }
 
+    /// What a container has changed in its file system, save the places where files are mounted.
+    pub(super) fn changes(&self, name: &str) -> Vec<String> {
+        let all = run("docker", &["diff", &self.named(name)]);
+        all.lines().filter(|line| !line[2..].starts_with("/run")).map(str::to_owned).collect()
+    }
+
     /// Rows of a statement in a database of the site's PostgreSQL, one a line.
     pub(super) fn sql(&self, database: &str, statement: &str) -> String {
         run("docker", &["exec", &self.named("db"), "psql", "-U", "roster", "-d", database, "-Atc", statement])
@@ -165,15 +172,17 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        let filter = format!("name={}-", self.name);
-        let ids = outcome("docker", &["ps", "--all", "--quiet", "--filter", &filter]).stdout;
-        let ids = String::from_utf8_lossy(&ids).into_owned();
-        let mut remove = vec!["rm", "--force", "--volumes"];
-        remove.extend(ids.split_whitespace());
-        if remove.len() > 3 {
-            outcome("docker", &remove);
-        }
-        outcome("docker", &["volume", "rm", "--force", &self.name]);
-        outcome("docker", &["network", "rm", &self.name]);
+        let prefix = format!("name={}", self.name);
+        let remove = |list: &[&str], remove: &[&str]| {
+            let found = outcome("docker", &[list, &["--quiet", "--filter", &prefix]].concat()).stdout;
+            let found = String::from_utf8_lossy(&found).into_owned();
+            let ids: Vec<&str> = found.split_whitespace().collect();
+            if !ids.is_empty() {
+                outcome("docker", &[remove, &ids].concat());
+            }
+        };
+        remove(&["ps", "--all"], &["rm", "--force", "--volumes"]);
+        remove(&["volume", "ls"], &["volume", "rm", "--force"]);
+        remove(&["network", "ls"], &["network", "rm"]);
     }
 }
