@@ -12,6 +12,7 @@ mod image;
 mod load;
 mod openapi;
 mod postgres;
+mod promtool;
 mod python;
 mod release;
 mod shell;

@@ -9,13 +9,13 @@ use tokio::net::{TcpListener, TcpStream};
 type Kept = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 
 /// What has arrived at one address.
-pub(super) struct Collector {
-    pub(super) url: String,
+pub(crate) struct Collector {
+    pub(crate) url: String,
     requests: Kept,
 }
 
 impl Collector {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Kept::default();
@@ -29,14 +29,14 @@ impl Collector {
     }
 
     /// Whether the bytes have arrived in one body.
-    pub(super) fn has(&self, wanted: &[&[u8]]) -> bool {
+    pub(crate) fn has(&self, wanted: &[&[u8]]) -> bool {
         let holds =
             |body: &[u8]| wanted.iter().all(|part| body.windows(part.len()).any(|window| window == *part));
         self.requests.lock().unwrap().iter().any(|(_, body)| holds(body))
     }
 
     /// The request lines and fields of all that has arrived.
-    pub(super) fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.requests.lock().unwrap().iter().map(|(head, _)| head.clone()).collect()
     }
 }
