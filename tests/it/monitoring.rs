@@ -86,7 +86,7 @@ impl Exercised {
         fs::write(&certificate, &issued.certificate).unwrap();
         fs::write(&key, &issued.key).unwrap();
         let signer = Key::new("first", "ES256");
-        let (issuer, collector) = (Issuer::start(&[&signer]).await, Collector::start().await);
+        let (issuer, collector) = (Issuer::start(&[&signer]).await, Collector::start("127.0.0.1").await);
         let mut command =
             program(&["serve", "--database-url", &database.url, "--bootstrap-token-file", token_file()]);
         command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--oidc-audience", "roster"]);
@@ -97,7 +97,9 @@ impl Exercised {
             .arg(&certificate)
             .arg("--tls-key")
             .arg(&key);
-        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url).env("OTEL_BSP_SCHEDULE_DELAY", "100");
+        command
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.address))
+            .env("OTEL_BSP_SCHEDULE_DELAY", "100");
         let mut program = Program::started(command).await;
         drop(program.drain_log());
         let client = |token: &str| {
