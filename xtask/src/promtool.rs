@@ -57,7 +57,8 @@ fn unpack(tools: &Path, own: &Path) -> Result<(), Failure> {
 /// Needs no rights, only package lists.
 fn download(place: &Path) -> Result<(), Failure> {
     let mut command = Command::new("apt-get");
-    command.args(["download", "-qq", PACKAGE]).current_dir(place);
+    // As root, apt would rather fetch as an account that may not write here, and complains.
+    command.args(["download", "-qq", "-o", "APT::Sandbox::User=root", PACKAGE]).current_dir(place);
     shell::run(command.stdin(Stdio::null()).stdout(std::io::stderr()))
 }
 

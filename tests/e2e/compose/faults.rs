@@ -82,7 +82,7 @@ fn a_database_that_was_killed_is_found_again() {
     let away = |status| matches!(status, Some(503));
     let noticed = eventually(SOON, "503", || away(stack.status("/users?limit=1", Some(&token))));
     let health = || stack.inspect("web")["State"]["Health"]["Status"].as_str().unwrap_or_default().to_owned();
-    eventually(SOON, "the engine sees that it is not ready", || health() == "unhealthy");
+    eventually(2 * SOON, "the engine sees that it is not ready", || health() == "unhealthy");
     stack.run(&["start", "db"]);
     let back = eventually(SOON, "200", || stack.status("/users?limit=1", Some(&token)) == Some(200));
     println!("the database was killed: 503 after {noticed:?}, 200 {back:?} after it was started again");

@@ -53,9 +53,9 @@ fn a_rolling_restart_loses_nothing() {
     let servers = servers(&stack);
     let path = file.path().to_str().unwrap();
     let url = format!("http://127.0.0.1:{}", stack.proxy);
-    let load = Load::start(&url, "rolling", 75, &["--clients", "8", "--token-file", path]);
+    let load = Load::start(&url, "rolling", 60, &["--clients", "8", "--token-file", path]);
     for server in &servers {
-        shell::run("docker", &["stop", "--time", "30", server]);
+        shell::run("docker", &["stop", "-t", "30", server]);
         assert_eq!(inspect(server)["State"]["ExitCode"], 0, "{:?}", logs(server).last());
         shell::run("docker", &["start", server]);
         eventually(SOON, "healthy again", || inspect(server)["State"]["Health"]["Status"] == "healthy");
