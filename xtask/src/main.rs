@@ -5,7 +5,11 @@
 mod apt;
 mod bench;
 mod deny;
+mod e2e;
 mod fuzz;
+mod guide;
+mod image;
+mod load;
 mod openapi;
 mod postgres;
 mod python;
@@ -34,6 +38,15 @@ Commands:
                                   seconds each (600); needs a nightly compiler
   release [--check]               Build the static program for x86_64-unknown-linux-gnu; --check builds it twice
                                   from nothing and compares the bytes
+  guide [CHAPTER]                 Run every command of a chapter of docs/guide and compare what it prints with what is
+                                  shown there; without a name, list the chapters
+  e2e PLACE [--no-guide] [-- ARGS]
+                                  Build the image, then run the guide's chapters and the tests of tests/e2e for docker,
+                                  compose or kubernetes (any cluster that KUBECONFIG names). Skipped where there is no
+                                  engine or cluster, which is a failure when CI is true
+  load URL [--clients N] [--seconds N] [--think MS] [--prefix NAME] [--host NAME] [--token-file F] [--get PATH]
+                                  Create users (or read PATH) over kept connections without ever retrying, and print
+                                  what failed, as lines of JSON
   bench NAME [--users N] [--rounds N] [--seconds N] [--save]
                                   Measure in the release build, in turns with its peers; --save writes the table to
                                   bench/RESULTS.md. users: reads and creates, beside the v1 Flask app and pgbench;
@@ -45,6 +58,10 @@ Commands:
 Environment:
   ROSTER_TEST_POSTGRES_URL        Use this PostgreSQL, as a superuser, instead of starting one:
                                   postgres://USER:PASSWORD@HOST:PORT/DATABASE
+  ROSTER_TEST_LOAD_IMAGE          The command that brings an image of the local engine to the cluster's nodes; the
+                                  image follows it (kind load docker-image)
+  ROSTER_TEST_BREAK_NODE          The command that breaks and mends a node; kill, start, cut or join and the node's
+                                  name follow it (by default docker, on kind's nodes)
   CARGO_TARGET_DIR                Where builds, tools and test databases go (target)
 
 Exit code: 0, or that of what failed; 2 when a tool is missing or the usage is wrong.
@@ -71,6 +88,9 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "fuzz" => fuzz::run(&workspace, rest),
         "release" => release::run(&workspace, flag(rest, "--check")?),
         "bench" => bench::run(&workspace, rest),
+        "e2e" => e2e::run(&workspace, rest),
+        "guide" => guide::run(&workspace, rest),
+        "load" => load::run(rest),
         "help" | "--help" | "-h" => {
             say(HELP.trim_end());
             Ok(())

@@ -6,7 +6,19 @@ use std::process::Command;
 
 use crate::shell::{self, Failure, Workspace, say};
 
-const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+/// The target of static builds on this machine.
+///
+/// # Errors
+/// There is none for its processor.
+pub(crate) fn triple() -> Result<&'static str, Failure> {
+    match std::env::consts::ARCH {
+        "x86_64" => Ok("x86_64-unknown-linux-gnu"),
+        "aarch64" => Ok("aarch64-unknown-linux-gnu"),
+        other => {
+            Err(Failure::new(format!("there are static builds for x86_64 and aarch64, not for {other}")))
+        }
+    }
+}
 
 /// Builds the release into `target/static`; with `check`, builds it twice from nothing, in two
 /// directories, and compares.
@@ -37,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<(), Failure> {
 /// Builds into a target directory and returns the program's SHA-256.
 fn build(workspace: &Workspace, target: &Path, epoch: &str) -> Result<String, Failure> {
     shell::run(&mut command(workspace, target, epoch)?)?;
-    let program = target.join(TRIPLE).join("release/roster");
+    let program = target.join(triple()?).join("release/roster");
     let bytes =
         std::fs::read(&program).map_err(|error| Failure::new(format!("{}: {error}", program.display())))?;
     if needs_loader(&bytes) != Some(false) {
@@ -72,9 +84,10 @@ fn command(workspace: &Workspace, target: &Path, epoch: &str) -> Result<Command,
     }
     let mut command = workspace.cargo(&["build", "--release", "--locked", "--bin", "roster"]);
     // With the target named, build scripts and macros are built without these flags.
-    command.args(["--target", TRIPLE, "--target-dir"]).arg(target);
+    let triple = triple()?;
+    command.args(["--target", triple, "--target-dir"]).arg(target);
     command.env("CARGO_ENCODED_RUSTFLAGS", rustflags).env_remove("RUSTFLAGS");
-    command.env(format!("CFLAGS_{}", TRIPLE.replace('-', "_")), cflags);
+    command.env(format!("CFLAGS_{}", triple.replace('-', "_")), cflags);
     command.env("CARGO_INCREMENTAL", "0").env("SOURCE_DATE_EPOCH", epoch);
     Ok(command)
 }

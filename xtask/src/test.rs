@@ -51,8 +51,11 @@ fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Res
     if !options.fast {
         stages.run("format", || shell::run(&mut workspace.cargo(&["fmt", "--all", "--check"])))?;
         stages.run("lints", || {
-            let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-            shell::run(&mut workspace.cargo(&lints))
+            // `e2e` is no target of a plain `cargo test`, and so none of `--all-targets`.
+            [&["--workspace", "--all-targets"][..], &["--test", "e2e"]].into_iter().try_for_each(|targets| {
+                let mut clippy = workspace.cargo(&["clippy", "--locked"]);
+                shell::run(clippy.args(targets).args(["--", "-D", "warnings"]))
+            })
         })?;
     }
     let base = ["test", "--workspace", "--locked"];

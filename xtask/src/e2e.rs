@@ -1,0 +1,87 @@
+//! `cargo xtask e2e`: the guide's chapters, and the tests of tests/e2e, on a real engine or cluster.
+
+use crate::guide;
+use crate::image;
+use crate::shell::{self, Failure, Workspace, say};
+use crate::stages::Stages;
+
+const USAGE: &str = "usage: cargo xtask e2e docker|compose|kubernetes [--no-guide] [-- ARGS OF THE TESTS]";
+
+/// One place to run in.
+struct Place {
+    name: &'static str,
+    /// Chapters of the guide, in order.
+    chapters: &'static [&'static str],
+    /// Modules of tests/e2e.
+    tests: &'static [&'static str],
+}
+
+const PLACES: [Place; 3] = [
+    Place { name: "docker", chapters: &["flask", "laptop", "docker"], tests: &["docker::"] },
+    Place { name: "compose", chapters: &["compose"], tests: &["compose::"] },
+    Place { name: "kubernetes", chapters: &["kubernetes"], tests: &["manifests::", "kubernetes::"] },
+];
+
+/// Runs the chapters and the tests of one place.
+///
+/// # Errors
+/// The usage is wrong, or something fails; what a place needs is missing, and `CI` is `true`.
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<(), Failure> {
+    let (name, rest) = args.split_first().ok_or_else(|| Failure::usage(USAGE))?;
+    let place = PLACES.iter().find(|place| place.name == name).ok_or_else(|| Failure::usage(USAGE))?;
+    let (guided, filters) = match rest {
+        [] => (true, &[][..]),
+        [flag] if flag == "--no-guide" => (false, &[][..]),
+        [dashes, filters @ ..] if dashes == "--" => (true, filters),
+        [flag, dashes, filters @ ..] if flag == "--no-guide" && dashes == "--" => (false, filters),
+        _ => return Err(Failure::usage(USAGE)),
+    };
+    if let Some(missing) = missing(place) {
+        return skipped(place, missing);
+    }
+    let mut stages = Stages::default();
+    let result = all(workspace, place, guided, filters, &mut stages);
+    stages.summarise();
+    result
+}
+
+/// What this machine lacks for a place.
+fn missing(place: &Place) -> Option<&'static str> {
+    if !image::engine() {
+        return Some("no Docker engine answers, and none can be started here");
+    }
+    let cluster = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
+    (place.name == "kubernetes" && !cluster).then_some("KUBECONFIG names no cluster")
+}
+
+fn skipped(place: &Place, missing: &str) -> Result<(), Failure> {
+    if std::env::var("CI").is_ok_and(|value| value == "true") {
+        return Err(Failure::missing(format!("e2e {}: {missing}", place.name)));
+    }
+    say(&format!("e2e {}: skipped: {missing}", place.name));
+    Ok(())
+}
+
+fn all(
+    workspace: &Workspace,
+    place: &Place,
+    guided: bool,
+    filters: &[String],
+    stages: &mut Stages,
+) -> Result<(), Failure> {
+    stages.run("image", || image::build(workspace))?;
+    stages.run("load image", || image::build_load(workspace))?;
+    for chapter in place.chapters.iter().filter(|_| guided) {
+        stages.run(chapter, || guide::chapter(workspace, chapter))?;
+    }
+    stages.run("tests", || {
+        let mut tests = workspace.cargo(&["test", "--locked", "--test", "e2e", "--"]);
+        tests.args(["--test-threads", "1", "--nocapture"]);
+        if filters.is_empty() {
+            tests.args(place.tests);
+        } else {
+            tests.args(filters);
+        }
+        shell::run(&mut tests)
+    })
+}

@@ -1,0 +1,71 @@
+//! The images that the end-to-end tests run: the program's own, and one with the load client.
+
+use std::process::Command;
+
+use crate::apt;
+use crate::release;
+use crate::shell::{self, Failure, Workspace, say, succeeds};
+
+/// The program's image, under the name that the guide gives it.
+const IMAGE: &str = "roster:dev";
+/// The load client's.
+const LOAD: &str = "roster-load:dev";
+
+/// Whether a Docker engine answers. Where it is missing and this may install, it is installed and started.
+pub(crate) fn engine() -> bool {
+    let answers = || succeeds(Command::new("docker").arg("version"));
+    if answers() {
+        return true;
+    }
+    if apt::may_install() && shell::find_in_path(&["dockerd"]).is_none() {
+        // Compose is a package of another name in each of Debian's releases; the tests say what is missing.
+        let _ = apt::install(&["docker.io"]);
+        let _ = apt::install(&["docker-compose-v2"]).or_else(|_| apt::install(&["docker-compose-plugin"]));
+    }
+    if apt::is_root() {
+        let _ = shell::run(Command::new("service").args(["docker", "start"]));
+        for _ in 0..30 {
+            if answers() {
+                return true;
+            }
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
+    }
+    false
+}
+
+/// Builds the program's image by the command of the guide; what has not changed is taken from the engine's cache.
+///
+/// # Errors
+/// It cannot be built.
+pub(crate) fn build(workspace: &Workspace) -> Result<(), Failure> {
+    let build = ["build", "--quiet", "--file", "deploy/Dockerfile", "--tag", IMAGE, "."];
+    shell::run(Command::new("docker").args(build).current_dir(&workspace.root))
+}
+
+/// Builds an image with nothing but this program in it, for load from within a network.
+///
+/// # Errors
+/// It cannot be built.
+pub(crate) fn build_load(workspace: &Workspace) -> Result<(), Failure> {
+    let triple = release::triple()?;
+    let target = workspace.target.join("load");
+    let mut cargo =
+        workspace.cargo(&["build", "--release", "--locked", "--package", "xtask", "--target", triple]);
+    cargo.arg("--target-dir").arg(&target).env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    shell::run(cargo.env_remove("RUSTFLAGS"))?;
+    let context = target.join(triple).join("release");
+    let file = target.join("Dockerfile");
+    // Everything else in that directory stays out of the context.
+    let written = std::fs::write(
+        &file,
+        "FROM scratch\nCOPY xtask /xtask\nUSER 65532:65532\nENTRYPOINT [\"/xtask\", \"load\"]\n",
+    )
+    .and_then(|()| std::fs::write(context.join(".dockerignore"), "*\n!xtask\n"));
+    written.map_err(|error| Failure::new(format!("{}: {error}", target.display())))?;
+    let mut docker = Command::new("docker");
+    docker.args(["build", "--quiet", "--tag", LOAD, "--file"]).arg(&file).arg(&context);
+    shell::run(&mut docker)?;
+    say(&format!("built {LOAD}"));
+    Ok(())
+}
