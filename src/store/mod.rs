@@ -17,6 +17,7 @@ pub mod list;
 pub mod lookup;
 pub mod migrate;
 mod packed;
+mod rights;
 mod rows;
 pub mod snapshot;
 pub mod tokens;
