@@ -15,6 +15,7 @@ mod lend;
 mod lender;
 pub mod list;
 pub mod lookup;
+pub mod measure;
 pub mod migrate;
 mod packed;
 mod rights;
