@@ -5,4 +5,5 @@
 #![expect(clippy::print_stdout, reason = "what was measured is printed")]
 
 mod load;
+mod manifests;
 mod shell;
