@@ -54,7 +54,10 @@ impl Definition {
         let Some(directory) = directory.filter(|_| !has_kind(CLUSTERS)) else { return Self(None) };
         let path = format!("{directory}/config/crd/bases/postgresql.cnpg.io_clusters.yaml");
         run("kubectl", &["apply", "--server-side", "--filename", &path]);
-        run("kubectl", &["wait", "--for=condition=Established", "--timeout=30s", "customresourcedefinition", CLUSTERS]);
+        run(
+            "kubectl",
+            &["wait", "--for=condition=Established", "--timeout=30s", "customresourcedefinition", CLUSTERS],
+        );
         Self(Some(path))
     }
 }
@@ -114,7 +117,15 @@ fn install(purpose: &str, secrets: &[&str], values: &[&str]) {
     let start = Instant::now();
     run("deploy/kubernetes/make-secrets", &[secrets, &[&namespace.0, "roster"]].concat());
     let mut arguments = vec!["install", "roster", "deploy/helm/roster", "--namespace", &namespace.0];
-    arguments.extend(["--wait", "--timeout", "180s", "--set", "image.tag=dev", "--set", "ingress.enabled=false"]);
+    arguments.extend([
+        "--wait",
+        "--timeout",
+        "180s",
+        "--set",
+        "image.tag=dev",
+        "--set",
+        "ingress.enabled=false",
+    ]);
     arguments.extend(values.iter().flat_map(|value| ["--set", *value]));
     let installed = outcome("helm", &arguments);
     let pods = ["get", "pods", "--namespace", &namespace.0];
@@ -123,7 +134,10 @@ fn install(purpose: &str, secrets: &[&str], values: &[&str]) {
     let tested = outcome("helm", &["test", "roster", "--namespace", &namespace.0, "--timeout", "120s"]);
     assert!(tested.status.success(), "{}", told(&tested));
     run("helm", &["uninstall", "roster", "--namespace", &namespace.0, "--wait"]);
-    let left = run("kubectl", &["get", "deployments,services,networkpolicies", "--namespace", &namespace.0, "-o", "name"]);
+    let left = run(
+        "kubectl",
+        &["get", "deployments,services,networkpolicies", "--namespace", &namespace.0, "-o", "name"],
+    );
     assert_eq!(left, "");
 }
 

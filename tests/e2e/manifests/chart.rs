@@ -48,7 +48,8 @@ pub(super) fn documentation() -> String {
     let mut text = format!("{start}{MARK}\n| Value | Default | Meaning |\n|---|---|---|\n");
     for Documented { path, comment, default } in documented() {
         let meaning = comment.strip_prefix(&path).unwrap_or(&comment).trim().replace('|', "\\|");
-        let default = if default.is_empty() || default == "|" { "…".to_owned() } else { format!("`{default}`") };
+        let default =
+            if default.is_empty() || default == "|" { "…".to_owned() } else { format!("`{default}`") };
         writeln!(text, "| `{path}` | {default} | {meaning} |").unwrap();
     }
     text
@@ -72,7 +73,10 @@ fn every_value_is_documented_and_in_the_schema() {
     let values = documented();
     assert!(values.len() > 60, "only {} values were found", values.len());
     for Documented { path, comment, .. } in &values {
-        assert!(comment.starts_with(&format!("{path} ")), "the comment of {path} begins with its name: {comment:?}");
+        assert!(
+            comment.starts_with(&format!("{path} ")),
+            "the comment of {path} begins with its name: {comment:?}"
+        );
         assert!(comment.ends_with('.') || comment.contains(": kubectl "), "{path}: {comment}");
     }
     let schema: Value = serde_json::from_str(&read("deploy/helm/roster/values.schema.json")).unwrap();
@@ -81,20 +85,35 @@ fn every_value_is_documented_and_in_the_schema() {
     assert!(open.is_empty(), "without additionalProperties: false: {open:?}");
     let known: Vec<&str> = values.iter().map(|value| value.path.as_str()).collect();
     // What a chart that contains this one may give to all its parts.
-    let unknown: Vec<&String> = paths.iter().filter(|path| *path != "global" && !path.ends_with(".requests") && !path.ends_with(".limits") && !known.contains(&path.as_str())).collect();
+    let unknown: Vec<&String> = paths
+        .iter()
+        .filter(|path| {
+            *path != "global"
+                && !path.ends_with(".requests")
+                && !path.ends_with(".limits")
+                && !known.contains(&path.as_str())
+        })
+        .collect();
     assert!(unknown.is_empty(), "in the schema and not in values.yaml: {unknown:?}");
-    let missing: Vec<&&str> = known.iter().filter(|path| !paths.iter().any(|known| known == **path)).collect();
+    let missing: Vec<&&str> =
+        known.iter().filter(|path| !paths.iter().any(|known| known == **path)).collect();
     assert!(missing.is_empty(), "in values.yaml and not in the schema: {missing:?}");
 }
 
 #[test]
 fn what_cannot_work_is_refused_with_the_reason() {
     let refused = [
-        ("database.kind=sqlite", "value must be one of 0, 1, 'no more, for an SQLite file has one program that writes to it'"),
+        (
+            "database.kind=sqlite",
+            "value must be one of 0, 1, 'no more, for an SQLite file has one program that writes to it'",
+        ),
         ("database.kind=sqlite,replicas=1,autoscaling.enabled=true", "so there can be no second replica"),
         ("database.kind=sqlite,replicas=1,initialData.enabled=true", "on a volume that only the server has"),
         ("replicas=16", "16 replicas and one more in a rollout, with 10 + 2 connections each, are 204"),
-        ("autoscaling.enabled=true,autoscaling.maxReplicas=20", "are 252, and database.maxConnections is 200"),
+        (
+            "autoscaling.enabled=true,autoscaling.maxReplicas=20",
+            "are 252, and database.maxConnections is 200",
+        ),
         ("autoscaling.minReplicas=11", "autoscaling.minReplicas is larger than autoscaling.maxReplicas"),
         ("gateway.enabled=true", "set ingress.enabled to false"),
         ("settings.LOG=debug", "settings are variables whose names begin with ROSTER_"),
@@ -111,7 +130,11 @@ fn what_cannot_work_is_refused_with_the_reason() {
         // Lint goes by the schema alone: it takes no notice of what templates refuse.
         if !told(&output).contains("checks.yaml") {
             let output = outcome("helm", &["lint", "deploy/helm/roster", "--set", values]);
-            assert!(!output.status.success() && told(&output).contains(reason), "{values}: {}", told(&output));
+            assert!(
+                !output.status.success() && told(&output).contains(reason),
+                "{values}: {}",
+                told(&output)
+            );
         }
     }
     let output = outcome("helm", &["lint", "--strict", "deploy/helm/roster"]);

@@ -24,9 +24,9 @@ fn peers(objects: &[Value]) -> BTreeMap<String, Peer> {
     let pods = objects.iter().filter_map(|object| Some((name(object).to_owned(), pod(object)?)));
     pods.map(|(name, pod)| {
         let containers = list(&pod["spec"]["containers"]).iter();
-        let ports = containers.flat_map(|container| list(&container["ports"])).map(|port| {
-            (port["name"].as_str().unwrap().to_owned(), port["containerPort"].as_i64().unwrap())
-        });
+        let ports = containers
+            .flat_map(|container| list(&container["ports"]))
+            .map(|port| (port["name"].as_str().unwrap().to_owned(), port["containerPort"].as_i64().unwrap()));
         let ports = ports.collect();
         (name, Peer { namespace: "roster", labels: pod["metadata"]["labels"].clone(), ports })
     })
@@ -54,7 +54,8 @@ fn lets(policies: &[&Value], side: &str, here: &Peer, there: &Peer, destination:
     let Some(first) = mine.next() else { return true };
     std::iter::once(first).chain(mine).flat_map(|policy| list(&policy["spec"][side])).any(|rule| {
         let ports = list(&rule["ports"]);
-        let through = ports.is_empty() || ports.iter().any(|one| number(&one["port"], destination) == Some(port));
+        let through =
+            ports.is_empty() || ports.iter().any(|one| number(&one["port"], destination) == Some(port));
         let ends = list(&rule[if side == "ingress" { "from" } else { "to" }]);
         through && (ends.is_empty() || ends.iter().any(|end| is_end(end, there)))
     })
@@ -140,7 +141,8 @@ fn every_selector_finds_what_it_is_for() {
             match kind(object) {
                 "Service" => {
                     let selector = json!({ "matchLabels": spec["selector"] });
-                    let found: Vec<&Peer> = pods.values().filter(|pod| picks(&selector, &pod.labels)).collect();
+                    let found: Vec<&Peer> =
+                        pods.values().filter(|pod| picks(&selector, &pod.labels)).collect();
                     assert_eq!(found.len(), 1, "{place}");
                     for port in list(&spec["ports"]) {
                         assert!(number(&port["targetPort"], found[0]).is_some(), "{place}: {port}");
@@ -154,14 +156,22 @@ fn every_selector_finds_what_it_is_for() {
                     let named = |object: &&Value| {
                         kind(object) == "Service" && picks(&spec["selector"], &object["metadata"]["labels"])
                     };
-                    let ports = objects.iter().filter(named).flat_map(|service| list(&service["spec"]["ports"]));
-                    assert_eq!(ports.filter(|port| port["name"] == spec["endpoints"][0]["port"]).count(), 1, "{place}");
+                    let ports =
+                        objects.iter().filter(named).flat_map(|service| list(&service["spec"]["ports"]));
+                    assert_eq!(
+                        ports.filter(|port| port["name"] == spec["endpoints"][0]["port"]).count(),
+                        1,
+                        "{place}"
+                    );
                 }
                 "Ingress" => {
                     let backend = &spec["rules"][0]["http"]["paths"][0]["backend"]["service"];
                     let service = find(&objects, "Service", backend["name"].as_str().unwrap());
                     let port = &backend["port"]["name"];
-                    assert!(list(&service["spec"]["ports"]).iter().any(|one| one["name"] == *port), "{place}");
+                    assert!(
+                        list(&service["spec"]["ports"]).iter().any(|one| one["name"] == *port),
+                        "{place}"
+                    );
                     assert_ne!(port, "ops", "{place}");
                 }
                 "HTTPRoute" => {

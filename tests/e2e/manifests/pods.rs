@@ -18,7 +18,8 @@ fn problems(pod: &Value) -> Vec<String> {
     must(spec["automountServiceAccountToken"] == false, "automountServiceAccountToken: false");
     must(spec["enableServiceLinks"] == false, "enableServiceLinks: false");
     must(spec["hostNetwork"].is_null() && spec["hostPID"].is_null(), "no namespace of the node");
-    let containers: Vec<&Value> = list(&spec["containers"]).iter().chain(list(&spec["initContainers"])).collect();
+    let containers: Vec<&Value> =
+        list(&spec["containers"]).iter().chain(list(&spec["initContainers"])).collect();
     must(!containers.is_empty(), "containers");
     for container in containers {
         let context = &container["securityContext"];
@@ -76,8 +77,14 @@ fn a_rollout_takes_nothing_away() {
         let (spec, pod) = (&deployment["spec"], &deployment["spec"]["template"]["spec"]);
         let container = &pod["containers"][0];
         assert_eq!(container["name"], "roster", "{render}");
-        for (probe, path) in [("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
-            assert_eq!(container[probe]["httpGet"], json!({ "path": path, "port": "ops" }), "{render}: {probe}");
+        for (probe, path) in
+            [("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")]
+        {
+            assert_eq!(
+                container[probe]["httpGet"],
+                json!({ "path": path, "port": "ops" }),
+                "{render}: {probe}"
+            );
         }
         let stop = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_i64();
         let needed = stop.unwrap_or(0)
@@ -90,7 +97,11 @@ fn a_rollout_takes_nothing_away() {
             assert_eq!(spec["replicas"], 1, "{render}");
             continue;
         }
-        assert_eq!(spec["strategy"]["rollingUpdate"], json!({ "maxSurge": 1, "maxUnavailable": 0 }), "{render}");
+        assert_eq!(
+            spec["strategy"]["rollingUpdate"],
+            json!({ "maxSurge": 1, "maxUnavailable": 0 }),
+            "{render}"
+        );
         assert_eq!((spec["minReadySeconds"].as_i64(), stop), (Some(5), Some(5)), "{render}");
         let budget = find(&objects, "PodDisruptionBudget", "roster");
         assert_eq!(budget["spec"]["unhealthyPodEvictionPolicy"], "AlwaysAllow", "{render}");
@@ -114,6 +125,9 @@ fn connections_suffice() {
         };
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
         let each = seconds(container, "ROSTER_DATABASE_CONNECTIONS") + 2;
-        assert!((replicas.unwrap() + 1) * each <= most - 10, "{render}: {replicas:?} replicas of {each}, {most} in all");
+        assert!(
+            (replicas.unwrap() + 1) * each <= most - 10,
+            "{render}: {replicas:?} replicas of {each}, {most} in all"
+        );
     }
 }

@@ -23,33 +23,39 @@ pub(super) const COMPONENTS: [&[&str]; 9] = [
 /// Values of the chart that are tried.
 pub(super) const VALUES: [(&str, &[&str]); 4] = [
     ("default", &[]),
-    ("everything", &[
-        "initialData.enabled=true",
-        "clusterIssuer.enabled=true",
-        "clusterIssuer.roles.shop:sync=writer",
-        "monitoring.enabled=true",
-        "monitoring.labels.release=prometheus",
-        "tls.enabled=true",
-        "ingress.tlsSecret=door",
-        "ingress.className=nginx",
-        "service.type=LoadBalancer",
-        "autoscaling.enabled=true",
-        "database.authoritySecret=authority",
-        "database.storageClass=fast",
-        "imagePullSecrets[0].name=registry",
-        "settings.ROSTER_LOG=debug",
-        "extraEnv[0].name=OTEL_SERVICE_NAME,extraEnv[0].value=people",
-        "priorityClassName=high",
-        "nodeSelector.disk=ssd",
-        "podAnnotations.a=b",
-        "podLabels.c=d",
-    ]),
-    ("external", &[
-        "database.kind=external",
-        "gateway.enabled=true",
-        "ingress.enabled=false",
-        "serviceAccount.create=false",
-    ]),
+    (
+        "everything",
+        &[
+            "initialData.enabled=true",
+            "clusterIssuer.enabled=true",
+            "clusterIssuer.roles.shop:sync=writer",
+            "monitoring.enabled=true",
+            "monitoring.labels.release=prometheus",
+            "tls.enabled=true",
+            "ingress.tlsSecret=door",
+            "ingress.className=nginx",
+            "service.type=LoadBalancer",
+            "autoscaling.enabled=true",
+            "database.authoritySecret=authority",
+            "database.storageClass=fast",
+            "imagePullSecrets[0].name=registry",
+            "settings.ROSTER_LOG=debug",
+            "extraEnv[0].name=OTEL_SERVICE_NAME,extraEnv[0].value=people",
+            "priorityClassName=high",
+            "nodeSelector.disk=ssd",
+            "podAnnotations.a=b",
+            "podLabels.c=d",
+        ],
+    ),
+    (
+        "external",
+        &[
+            "database.kind=external",
+            "gateway.enabled=true",
+            "ingress.enabled=false",
+            "serviceAccount.create=false",
+        ],
+    ),
     ("sqlite", &["database.kind=sqlite", "replicas=1", "networkPolicy.enabled=false"]),
 ];
 
@@ -86,7 +92,8 @@ pub(super) fn chart(values: &[&str]) -> String {
 
 /// The objects of a text. kubectl turns them into JSON, without asking a cluster.
 pub(super) fn objects(yaml: &str) -> Vec<Value> {
-    let json = fed("kubectl", &["annotate", "--local", "--filename", "-", "--output", "json", "roster-"], yaml);
+    let json =
+        fed("kubectl", &["annotate", "--local", "--filename", "-", "--output", "json", "roster-"], yaml);
     serde_json::Deserializer::from_str(&json).into_iter().map(Result::unwrap).collect()
 }
 

@@ -63,7 +63,8 @@ fn strip_members(members: &mut Map<String, Value>) {
         *volume = plain(volume).to_owned();
     }
     members.values_mut().for_each(strip);
-    members.retain(|key, inner| key != "annotations" || inner.as_object().is_none_or(|inner| !inner.is_empty()));
+    members
+        .retain(|key, inner| key != "annotations" || inner.as_object().is_none_or(|inner| !inner.is_empty()));
 }
 
 fn keyed(yaml: &str) -> Objects {
@@ -105,12 +106,16 @@ fn the_local_overlay_is_the_chart() {
         "clusterIssuer.roles.roster:roster-reader=reader",
         "clusterIssuer.roles.roster:roster-writer=writer",
     ]);
-    assert_same(&keyed(&overlay("local")), &keyed(&helm), &[
-        ("ClusterRoleBinding", "roster-issuer-keys"),
-        ("Namespace", "roster"),
-        ("ServiceAccount", "roster-reader"),
-        ("ServiceAccount", "roster-writer"),
-    ]);
+    assert_same(
+        &keyed(&overlay("local")),
+        &keyed(&helm),
+        &[
+            ("ClusterRoleBinding", "roster-issuer-keys"),
+            ("Namespace", "roster"),
+            ("ServiceAccount", "roster-reader"),
+            ("ServiceAccount", "roster-writer"),
+        ],
+    );
 }
 
 #[test]
