@@ -18,6 +18,7 @@ pub mod lookup;
 pub mod measure;
 pub mod migrate;
 mod packed;
+mod rights;
 mod rows;
 pub mod snapshot;
 pub mod tokens;

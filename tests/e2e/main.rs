@@ -7,4 +7,5 @@
 mod compose;
 mod docker;
 mod load;
+mod manifests;
 mod shell;
