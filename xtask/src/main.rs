@@ -36,8 +36,8 @@ Commands:
                                   advisories if their database can be fetched
   fuzz [TARGET] [--seconds N]     Fuzz what reads the clients' input: filter, body, tokens, jwt, bearer, or all, for N
                                   seconds each (600); needs a nightly compiler
-  release [--check]               Build the static program for x86_64-unknown-linux-gnu; --check builds it twice
-                                  from nothing and compares the bytes
+  release [--check | --print]     Build the static program for this machine's architecture; --check builds it twice
+                                  from nothing and compares the bytes, --print prints the build as a shell's line
   guide [CHAPTER]                 Run every command of a chapter of docs/guide and compare what it prints with what is
                                   shown there; without a name, list the chapters
   e2e PLACE [--no-guide] [-- ARGS]
@@ -86,7 +86,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "openapi" => openapi::run(&workspace, flag(rest, "--check")?),
         "deny" => deny::run(&workspace, flag(rest, "--require-advisories")?),
         "fuzz" => fuzz::run(&workspace, rest),
-        "release" => release::run(&workspace, flag(rest, "--check")?),
+        "release" => release::run(&workspace, &release::Task::from_args(rest)?),
         "bench" => bench::run(&workspace, rest),
         "e2e" => e2e::run(&workspace, rest),
         "guide" => guide::run(&workspace, rest),

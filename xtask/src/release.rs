@@ -20,16 +20,47 @@ pub(crate) fn triple() -> Result<&'static str, Failure> {
     }
 }
 
-/// Builds the release into `target/static`; with `check`, builds it twice from nothing, in two
-/// directories, and compares.
+/// What the command line asks for.
+pub(crate) enum Task {
+    /// Build into `target/static`.
+    Build,
+    /// Build twice from nothing, in two directories, and compare.
+    Check,
+    /// Print the build as a line for a shell, whose environment says `SOURCE_DATE_EPOCH`.
+    Print,
+}
+
+impl Task {
+    /// # Errors
+    /// An argument is none of this command's.
+    pub(crate) fn from_args(args: &[String]) -> Result<Self, Failure> {
+        match args {
+            [] => Ok(Self::Build),
+            [only] if only == "--check" => Ok(Self::Check),
+            [only] if only == "--print" => Ok(Self::Print),
+            _ => Err(Failure::usage(format!("release takes --check or --print, not {:?}", args.join(" ")))),
+        }
+    }
+}
+
+/// Builds the release for this machine's own architecture, or tells how.
 ///
 /// # Errors
-/// A build fails, the program is not static, or the two differ.
-pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<(), Failure> {
-    let epoch = commit_time(workspace)?;
-    if !check {
-        return build(workspace, &workspace.target.join("static"), &epoch).map(|_| ());
+/// A build fails, the program is not static, or two builds differ.
+pub(crate) fn run(workspace: &Workspace, task: &Task) -> Result<(), Failure> {
+    let directory = workspace.target.join("static");
+    match task {
+        Task::Build => build(workspace, &directory, &commit_time(workspace)?).map(|_| ()),
+        Task::Check => check(workspace, &commit_time(workspace)?),
+        Task::Print => {
+            say(&shell::line(&command(workspace, &directory)?));
+            Ok(())
+        }
     }
+}
+
+/// Builds twice from nothing, in two directories, and compares.
+fn check(workspace: &Workspace, epoch: &str) -> Result<(), Failure> {
     let mut built = Vec::new();
     for name in ["first", "second"] {
         let directory = workspace.target.join("reproduce").join(name);
@@ -37,7 +68,7 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<(), Failure> {
             std::fs::remove_dir_all(&directory)
                 .map_err(|error| Failure::new(format!("{}: {error}", directory.display())))?;
         }
-        built.push(build(workspace, &directory, &epoch)?);
+        built.push(build(workspace, &directory, epoch)?);
     }
     if built[0] != built[1] {
         return Err(Failure::new("two builds of one commit differ: the release is not reproducible"));
@@ -48,7 +79,7 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<(), Failure> {
 
 /// Builds into a target directory and returns the program's SHA-256.
 fn build(workspace: &Workspace, target: &Path, epoch: &str) -> Result<String, Failure> {
-    shell::run(&mut command(workspace, target, epoch)?)?;
+    shell::run(command(workspace, target)?.env("SOURCE_DATE_EPOCH", epoch))?;
     let program = target.join(triple()?).join("release/roster");
     let bytes =
         std::fs::read(&program).map_err(|error| Failure::new(format!("{}: {error}", program.display())))?;
@@ -63,7 +94,7 @@ fn build(workspace: &Workspace, target: &Path, epoch: &str) -> Result<String, Fa
 }
 
 /// The build, with every path of this machine taken out of what it leaves in the program.
-fn command(workspace: &Workspace, target: &Path, epoch: &str) -> Result<Command, Failure> {
+fn command(workspace: &Workspace, target: &Path) -> Result<Command, Failure> {
     let cargo_home = match std::env::var_os("CARGO_HOME") {
         Some(home) => PathBuf::from(home),
         None => std::env::home_dir().ok_or_else(|| Failure::new("CARGO_HOME is not set"))?.join(".cargo"),
@@ -88,14 +119,19 @@ fn command(workspace: &Workspace, target: &Path, epoch: &str) -> Result<Command,
     command.args(["--target", triple, "--target-dir"]).arg(target);
     command.env("CARGO_ENCODED_RUSTFLAGS", rustflags).env_remove("RUSTFLAGS");
     command.env(format!("CFLAGS_{}", triple.replace('-', "_")), cflags);
-    command.env("CARGO_INCREMENTAL", "0").env("SOURCE_DATE_EPOCH", epoch);
+    command.env("CARGO_INCREMENTAL", "0");
+    // Where there is no Git, as in an image, the environment alone knows the commit.
+    if let Some(commit) = std::env::var_os("ROSTER_BUILD_COMMIT") {
+        command.env("ROSTER_BUILD_COMMIT", commit);
+    }
     Ok(command)
 }
 
 /// `SOURCE_DATE_EPOCH` as given, or the seconds of the last commit.
 fn commit_time(workspace: &Workspace) -> Result<String, Failure> {
     if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
-        return Ok(epoch);
+        let number = epoch.parse::<u64>().map(|_| epoch);
+        return number.map_err(|_| Failure::usage("SOURCE_DATE_EPOCH is not a number of seconds since 1970"));
     }
     let root = workspace.root.to_string_lossy();
     shell::ask("git", &["-C", &root, "log", "-1", "--format=%ct"])

@@ -1,5 +1,6 @@
 //! Running programs, speaking to people, and where things are.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
@@ -83,6 +84,23 @@ pub(crate) fn without_settings(command: &mut Command) {
     }
 }
 
+/// The command as a line for a shell, with what it changes in the environment.
+pub(crate) fn line(command: &Command) -> String {
+    let quote = |text: &OsStr| format!("'{}'", text.to_string_lossy().replace('\'', r"'\''"));
+    let (mut line, mut set) = ("env".to_owned(), String::new());
+    for (name, value) in command.get_envs() {
+        let _ = match value {
+            Some(value) => write!(set, " {}={}", name.to_string_lossy(), quote(value)),
+            None => write!(line, " -u {}", name.to_string_lossy()),
+        };
+    }
+    line.push_str(&set);
+    for word in std::iter::once(command.get_program()).chain(command.get_args()) {
+        let _ = write!(line, " {}", quote(word));
+    }
+    line
+}
+
 /// Runs a command with this terminal's output; an error carries its exit code.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let status = command.status().map_err(|error| cannot_run(command, &error))?;
@@ -154,6 +172,15 @@ mod tests {
         assert_eq!(killed, Some(137));
         let missing = run(&mut Command::new("/nonexistent/program")).err().map(|f| f.code);
         assert_eq!(missing, Some(2));
+    }
+
+    #[test]
+    fn a_shell_that_reads_the_line_does_what_the_command_does() {
+        let mut command = Command::new("printf");
+        command.args(["%s|", "it's", "a $b \u{1f}"]).env("NAME", "two words").env_remove("OTHER");
+        let text = line(&command);
+        assert!(text.contains("-u OTHER") && text.contains("NAME='two words'"), "{text}");
+        assert_eq!(ask("sh", &["-c", &text]).as_deref(), Some("it's|a $b \u{1f}|"));
     }
 
     #[test]
