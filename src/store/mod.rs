@@ -17,6 +17,7 @@ pub mod list;
 pub mod lookup;
 pub mod measure;
 pub mod migrate;
+mod next_schema;
 mod packed;
 mod rights;
 mod rows;

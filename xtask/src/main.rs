@@ -16,6 +16,7 @@ mod postgres;
 mod promtool;
 mod python;
 mod release;
+mod replicas;
 mod sbom;
 mod shell;
 mod stages;
