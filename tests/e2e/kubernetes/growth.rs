@@ -1,0 +1,69 @@
+//! More callers bring more pods.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::cluster::apply;
+use super::installation::{Installation, loaded};
+use super::traffic::{fresh, pod};
+use crate::shell::{eventually, outcome};
+
+/// As long as a node's numbers take to reach the controller, and to be acted on.
+const LIMIT: Duration = Duration::from_secs(240);
+
+#[test]
+fn load_brings_more_replicas() {
+    let roster = Installation::ready();
+    roster.scale(1);
+    let scaler = Scaler { roster: &roster, client: fresh("busy") };
+    apply(&json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": { "name": "roster", "namespace": roster.namespace },
+        "spec": {
+            "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "roster" },
+            "minReplicas": 1, "maxReplicas": 4,
+            "metrics": [{ "type": "Resource", "resource": {
+                "name": "cpu", "target": { "type": "Utilization", "averageUtilization": 60 },
+            } }],
+        },
+    }));
+    let measured = || {
+        let status = &roster.ask(&["get", "hpa", "roster"])["status"];
+        status["currentMetrics"][0]["resource"]["current"]["averageUtilization"].as_u64()
+    };
+    eventually(LIMIT, "the cluster measures the pod", || measured().is_some());
+    let image = loaded("roster-load:dev", "");
+    let url = format!("http://roster.{}", roster.namespace);
+    let arguments = [&url, "--get", "/users?limit=100", "--think", "0", "--clients", "4", "--seconds", "600"];
+    let mut arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+    arguments.extend(["--token-file", "/token/first-token"].map(str::to_owned));
+    apply(&pod(&roster.namespace, &scaler.client, None, &image, &arguments));
+    let start = Instant::now();
+    let replicas =
+        || roster.ask(&["get", "deployment", "roster"])["status"]["readyReplicas"].as_u64().unwrap_or(0);
+    eventually(LIMIT, "the load brings more replicas", || replicas() > 1);
+    println!(
+        "load: from 1 to {} replicas after {:.0} s, at {} % of the requested CPU",
+        replicas(),
+        start.elapsed().as_secs_f64(),
+        measured().unwrap_or_default()
+    );
+}
+
+/// Gone with this value; and the replicas are what they were.
+struct Scaler<'a> {
+    roster: &'a Installation,
+    client: String,
+}
+
+impl Drop for Scaler<'_> {
+    fn drop(&mut self) {
+        let within = |arguments: &[&str]| {
+            let _ = outcome("kubectl", &[&["--namespace", &self.roster.namespace][..], arguments].concat());
+        };
+        within(&["delete", "hpa", "roster", "--ignore-not-found"]);
+        within(&["delete", "pod", &self.client, "--ignore-not-found", "--wait=false"]);
+        within(&["scale", "deployment/roster", "--replicas=2"]);
+    }
+}
