@@ -44,7 +44,7 @@ fn a_drain_of_each_node_fails_no_request() {
     for node in nodes() {
         let drained = Drained::drain(&node, SELECTOR);
         let here = || roster.pods().iter().any(|pod| pod["spec"]["nodeName"] == *node);
-        eventually(Duration::from_secs(60), "the drained node has no pods of Roster", || !here());
+        eventually(Duration::from_mins(1), "the drained node has no pods of Roster", || !here());
         roster.settled();
         assert!(!here(), "the scheduler put a pod on a drained node");
         drop(drained);
@@ -106,7 +106,7 @@ fn a_deleted_pod_drains_and_is_replaced() {
 /// Whether new connections are led to a pod.
 fn in_service(roster: &Installation, pod: &str) -> bool {
     let slices = roster.ask(&["get", "endpointslices", "--selector", "kubernetes.io/service-name=roster"]);
-    let endpoints = super::cluster::items(&slices).iter().flat_map(|slice| slice["endpoints"].as_array());
+    let endpoints = super::cluster::items(&slices).iter().filter_map(|slice| slice["endpoints"].as_array());
     endpoints.flatten().any(|one| one["targetRef"]["name"] == *pod && one["conditions"]["ready"] == true)
 }
 

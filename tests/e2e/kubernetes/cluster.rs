@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::shell::{command, eventually, outcome, run, told};
 
 /// How long a node may take to be well again after it was started.
-const NODE: Duration = Duration::from_secs(180);
+const NODE: Duration = Duration::from_mins(3);
 
 /// kubectl's trimmed stdout.
 pub(crate) fn kubectl(arguments: &[&str]) -> String {

@@ -58,7 +58,7 @@ fn node_fault(what: &str, fault: fn(&str) -> Broken) {
     let node = nodes().into_iter().find(|node| *node != database).expect("a node without the database");
     let here = |node: &str| roster.pods().iter().filter(|pod| pod["spec"]["nodeName"] == *node).count();
     assert!(here(&node) > 0, "no pod runs on {node}, so nothing would be seen");
-    let mut traffic = Traffic::start_on(&roster, &[database.clone()]);
+    let mut traffic = Traffic::start_on(&roster, std::slice::from_ref(&database));
     traffic.mark();
     let start = Instant::now();
     let broken = fault(&node);

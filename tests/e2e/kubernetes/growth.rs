@@ -10,7 +10,7 @@ use super::traffic::{fresh, pod};
 use crate::shell::{eventually, outcome};
 
 /// As long as a node's numbers take to reach the controller, and to be acted on.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_mins(4);
 
 #[test]
 fn load_brings_more_replicas() {

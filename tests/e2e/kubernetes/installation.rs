@@ -13,7 +13,7 @@ use crate::shell::{eventually, root, run, told};
 /// The namespace in which most tests run, one after the other; `cargo xtask e2e kubernetes` removes it.
 const NAMESPACE: &str = "roster-e2e";
 /// How long anything may take that has to be started.
-pub(crate) const LIMIT: Duration = Duration::from_secs(180);
+pub(crate) const LIMIT: Duration = Duration::from_mins(3);
 
 /// One installation, which outlives this value: the next test goes on with it.
 pub(crate) struct Installation {
@@ -198,7 +198,7 @@ impl Installation {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let client =
-                reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+                reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
             let request = client.get(url).header("Host", self.host()).bearer_auth(&self.token);
             let response = request.send().await.ok()?;
             Some((response.status().as_u16(), response.text().await.ok()?))

@@ -8,7 +8,7 @@ use super::traffic::{fresh, pod};
 use crate::shell::{eventually, outcome};
 
 /// Five pods that may migrate, with the owner's role, and no Job that does it before them.
-const FIVE: &str = r#"- target: {kind: Job}
+const FIVE: &str = r"- target: {kind: Job}
   patch: |
     apiVersion: batch/v1
     kind: Job
@@ -33,7 +33,7 @@ const FIVE: &str = r#"- target: {kind: Job}
                 - {name: owner, mountPath: /run/secrets/owner, readOnly: true}
           volumes:
             - {name: owner, secret: {secretName: roster-owner, defaultMode: 0440}}
-"#;
+";
 
 /// Gone with this value.
 struct Namespace(String);

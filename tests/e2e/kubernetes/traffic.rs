@@ -38,7 +38,7 @@ pub(crate) struct Traffic<'a> {
 }
 
 /// What all clients of one kind saw.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Sum {
     pub(crate) ok: u64,
     pub(crate) failures: Vec<String>,
@@ -130,12 +130,6 @@ impl<'a> Traffic<'a> {
         let lost: Vec<&String> = acknowledged.difference(&names).collect();
         assert!(lost.is_empty(), "{} acknowledged users are gone, such as {:?}", lost.len(), lost.first());
         Report { inside, outside, acknowledged }
-    }
-}
-
-impl Default for Sum {
-    fn default() -> Self {
-        Self { ok: 0, failures: Vec::new(), last_failure: None, p99_ms: 0 }
     }
 }
 
