@@ -257,10 +257,11 @@ async fn health(config: HealthConfig) -> Result<(), Failure> {
 fn version(as_json: bool) {
     let build = build_info();
     if as_json {
-        let value = json!({ "version": build.version, "commit": build.commit, "rustc": build.rustc });
+        let BuildInfo { version, commit, rustc, schema } = build;
+        let value = json!({ "version": version, "commit": commit, "rustc": rustc, "schema": schema });
         print(&format!("{value}\n"));
     } else {
-        print(&format!("roster {} ({})\n", build.version, build.commit));
+        print(&format!("roster {} ({}), schema {}\n", build.version, build.commit, build.schema));
     }
 }
 
@@ -269,6 +270,7 @@ fn build_info() -> BuildInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: env!("BUILD_COMMIT").to_owned(),
         rustc: env!("BUILD_RUSTC").to_owned(),
+        schema: crate::store::migrate::SCHEMA,
     }
 }
 

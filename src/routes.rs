@@ -12,6 +12,10 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use serde_json::Value;
 
+#[cfg(feature = "next-schema")]
+use crate::api::next_schema::get as get_user;
+#[cfg(not(feature = "next-schema"))]
+use crate::api::users::get as get_user;
 use crate::api::{changes, health, import, me, query, site, tokens, users};
 use crate::app::App;
 use crate::auth::gate::{Access, Gate, pass};
@@ -46,7 +50,7 @@ pub fn public() -> Vec<Route> {
         route(Method::POST,   "/users",        may(WriteUsers),   "createUser",  users::create,   doc::create_user),
         route(Method::POST,   "/users/batch",  may(WriteUsers),   "batchUsers",  users::batch,    doc::batch_users),
         route(Method::POST,   "/users/import", may(WriteUsers),   "importUsers", import::import,  doc::import_users),
-        route(Method::GET,    "/users/{id}",   may(ReadUsers),    "getUser",     users::get,      doc::get_user),
+        route(Method::GET,    "/users/{id}",   may(ReadUsers),    "getUser",     get_user,        doc::get_user),
         route(Method::PUT,    "/users/{id}",   may(WriteUsers),   "replaceUser", users::replace,  doc::replace_user),
         route(Method::PATCH,  "/users/{id}",   may(WriteUsers),   "patchUser",   users::patch,    doc::patch_user),
         route(Method::DELETE, "/users/{id}",   may(WriteUsers),   "deleteUser",  users::delete,   doc::delete_user),

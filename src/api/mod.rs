@@ -8,6 +8,8 @@ pub mod health;
 pub mod import;
 pub mod list;
 pub mod me;
+#[cfg(feature = "next-schema")]
+pub mod next_schema;
 pub mod query;
 pub mod site;
 mod stream;

@@ -164,7 +164,7 @@ async fn context(
 }
 
 /// The id in a path. An extractor of our own, since axum's answers a path that is not UTF-8 in plain text.
-pub struct UserId(i64);
+pub struct UserId(pub(super) i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for UserId {
     type Rejection = ApiError;

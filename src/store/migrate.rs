@@ -23,19 +23,27 @@ pub struct Migration {
     postgres: &'static str,
 }
 
-macro_rules! migrations {
-    ($($version:literal $name:literal),*) => {
-        &[$(Migration {
+macro_rules! migration {
+    ($version:literal $directory:literal $name:literal) => {
+        Migration {
             version: $version,
             name: $name,
-            sqlite: include_str!(concat!("../../migrations/sqlite/", $name, ".sql")),
-            postgres: include_str!(concat!("../../migrations/postgres/", $name, ".sql")),
-        }),*]
+            sqlite: include_str!(concat!("../../migrations/", $directory, "sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../../migrations/", $directory, "postgres/", $name, ".sql")),
+        }
     };
 }
 
 /// All steps, in order.
-pub const MIGRATIONS: &[Migration] = migrations!(1 "0001_directory", 2 "0002_callers");
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1 "" "0001_directory"),
+    migration!(2 "" "0002_callers"),
+    #[cfg(feature = "next-schema")]
+    migration!(3 "next/" "0003_noted_version"),
+];
+
+/// The number of the last step: the schema that this program is made for.
+pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 /// Why the schema can't be brought up to date.
 #[derive(Clone, Debug, Error)]

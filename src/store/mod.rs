@@ -16,6 +16,7 @@ mod lender;
 pub mod list;
 pub mod lookup;
 pub mod migrate;
+mod next_schema;
 mod packed;
 mod rows;
 pub mod snapshot;

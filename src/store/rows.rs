@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::journal::{Author, append};
+use super::next_schema::next_schema;
 use super::users::Preconditions;
 use super::{Either, StoreError, Tx, on};
 use crate::model::change::Action;
@@ -15,9 +16,14 @@ pub(super) const COLUMNS: &str =
 
 pub(super) type UserRow = (i64, String, Option<String>, bool, Option<String>, String, i64, i64, i64);
 
-const INSERT: &str = "INSERT INTO users \
-     (name, name_key, email, email_key, active, external_id, profile, version, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8) RETURNING id";
+const INSERT: &str = concat!(
+    "INSERT INTO users (name, name_key, email, email_key, active, external_id, profile, version, created_at, \
+     updated_at",
+    next_schema!(", noted_version"),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8",
+    next_schema!(", 1"),
+    ") RETURNING id"
+);
 
 /// Inserts a user.
 pub(super) async fn create(
@@ -42,8 +48,12 @@ pub(super) async fn create(
     Ok(user)
 }
 
-const UPDATE: &str = "UPDATE users SET name = $2, name_key = $3, email = $4, email_key = $5, active = $6, \
-     external_id = $7, profile = $8, version = $9, updated_at = $10 WHERE id = $1";
+const UPDATE: &str = concat!(
+    "UPDATE users SET name = $2, name_key = $3, email = $4, email_key = $5, active = $6, external_id = $7, \
+     profile = $8, version = $9, updated_at = $10",
+    next_schema!(", noted_version = $9"),
+    " WHERE id = $1"
+);
 
 /// Changes a user that is locked.
 pub(super) async fn update(

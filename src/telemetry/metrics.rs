@@ -39,6 +39,8 @@ pub struct BuildInfo {
     pub commit: String,
     /// The version of the compiler.
     pub rustc: String,
+    /// The number of the last migration that it knows.
+    pub schema: i64,
 }
 
 /// The state of a pool of database connections.

@@ -53,7 +53,8 @@ impl MakeWriter<'_> for Captured {
 
 pub(super) fn metrics() -> Arc<Metrics> {
     let word = |text: &str| text.to_owned();
-    Arc::new(Metrics::new(BuildInfo { version: word("1.2.3"), commit: word("abc"), rustc: word("1.95.0") }))
+    let build = BuildInfo { version: word("1.2.3"), commit: word("abc"), rustc: word("1.95.0"), schema: 2 };
+    Arc::new(Metrics::new(build))
 }
 
 /// A router with one route of each kind, observed.

@@ -116,6 +116,7 @@ async fn version_tells_what_was_built_of_what() {
     assert!(call(&["version"], &[]).await.assert_done().starts_with(expected));
     let json: Value = serde_json::from_str(call(&["version", "--json"], &[]).await.assert_done()).unwrap();
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(json["schema"], roster::store::migrate::SCHEMA);
     assert!(json["commit"].is_string() && json["rustc"].as_str().unwrap().starts_with("rustc "), "{json}");
     assert!(call(&["--version"], &[]).await.assert_done().contains(env!("CARGO_PKG_VERSION")));
 }

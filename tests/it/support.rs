@@ -13,6 +13,7 @@ use roster::clock::Clock;
 use roster::config::{self, Command, Environment, ServeConfig};
 use roster::server::Shutdown;
 use roster::service::{Parts, Service};
+use roster::store::migrate::SCHEMA;
 use roster::store::{Store, StoreOptions, Target};
 use roster::telemetry::{BuildInfo, Metrics};
 use serde_json::Value;
@@ -128,7 +129,7 @@ impl Drop for Database {
 
 pub(crate) fn metrics() -> Arc<Metrics> {
     let text = || "test".to_owned();
-    Arc::new(Metrics::new(BuildInfo { version: text(), commit: text(), rustc: text() }))
+    Arc::new(Metrics::new(BuildInfo { version: text(), commit: text(), rustc: text(), schema: SCHEMA }))
 }
 
 /// The settings of `roster serve` for these arguments.

@@ -26,7 +26,7 @@ pub(crate) enum Task {
     Build,
     /// Build twice from nothing, in two directories, and compare.
     Check,
-    /// Print the build as a line for a shell.
+    /// Print the build as a line for a shell, whose environment says `SOURCE_DATE_EPOCH`.
     Print,
 }
 
@@ -48,13 +48,12 @@ impl Task {
 /// # Errors
 /// A build fails, the program is not static, or two builds differ.
 pub(crate) fn run(workspace: &Workspace, task: &Task) -> Result<(), Failure> {
-    let epoch = commit_time(workspace)?;
     let directory = workspace.target.join("static");
     match task {
-        Task::Build => build(workspace, &directory, &epoch).map(|_| ()),
-        Task::Check => check(workspace, &epoch),
+        Task::Build => build(workspace, &directory, &commit_time(workspace)?).map(|_| ()),
+        Task::Check => check(workspace, &commit_time(workspace)?),
         Task::Print => {
-            say(&shell::line(&command(workspace, &directory, &epoch)?));
+            say(&shell::line(&command(workspace, &directory)?));
             Ok(())
         }
     }
@@ -80,7 +79,7 @@ fn check(workspace: &Workspace, epoch: &str) -> Result<(), Failure> {
 
 /// Builds into a target directory and returns the program's SHA-256.
 fn build(workspace: &Workspace, target: &Path, epoch: &str) -> Result<String, Failure> {
-    shell::run(&mut command(workspace, target, epoch)?)?;
+    shell::run(command(workspace, target)?.env("SOURCE_DATE_EPOCH", epoch))?;
     let program = target.join(triple()?).join("release/roster");
     let bytes =
         std::fs::read(&program).map_err(|error| Failure::new(format!("{}: {error}", program.display())))?;
@@ -95,7 +94,7 @@ fn build(workspace: &Workspace, target: &Path, epoch: &str) -> Result<String, Fa
 }
 
 /// The build, with every path of this machine taken out of what it leaves in the program.
-fn command(workspace: &Workspace, target: &Path, epoch: &str) -> Result<Command, Failure> {
+fn command(workspace: &Workspace, target: &Path) -> Result<Command, Failure> {
     let cargo_home = match std::env::var_os("CARGO_HOME") {
         Some(home) => PathBuf::from(home),
         None => std::env::home_dir().ok_or_else(|| Failure::new("CARGO_HOME is not set"))?.join(".cargo"),
@@ -120,7 +119,7 @@ fn command(workspace: &Workspace, target: &Path, epoch: &str) -> Result<Command,
     command.args(["--target", triple, "--target-dir"]).arg(target);
     command.env("CARGO_ENCODED_RUSTFLAGS", rustflags).env_remove("RUSTFLAGS");
     command.env(format!("CFLAGS_{}", triple.replace('-', "_")), cflags);
-    command.env("CARGO_INCREMENTAL", "0").env("SOURCE_DATE_EPOCH", epoch);
+    command.env("CARGO_INCREMENTAL", "0");
     // Where there is no Git, as in an image, the environment alone knows the commit.
     if let Some(commit) = std::env::var_os("ROSTER_BUILD_COMMIT") {
         command.env("ROSTER_BUILD_COMMIT", commit);

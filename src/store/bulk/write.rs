@@ -12,6 +12,7 @@ use super::plan::{Person, Plan, Step};
 use crate::model::import::Outcome;
 use crate::model::user::Draft;
 use crate::store::journal::{Author, Entry, append_all};
+use crate::store::next_schema::next_schema;
 use crate::store::{Either, StoreError, Tx, on};
 
 /// Rows of one statement on SQLite, which takes at most 32,766 values in all.
@@ -57,14 +58,21 @@ const NEW_VALUES: &str = "WITH n (id, name, name_key, email, email_key, active, 
      created_at, updated_at) AS (";
 const ARRAYS: &str = "SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], \
      $6::boolean[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::bigint[])";
-const UPDATE: &str = ") UPDATE users SET name = n.name, name_key = n.name_key, email = n.email, \
-     email_key = n.email_key, active = n.active, external_id = n.external_id, profile = n.profile, \
-     version = n.version, updated_at = n.updated_at FROM n WHERE users.id = n.id \
-     RETURNING users.name_key, users.id";
-const INSERT: &str = ") INSERT INTO users (name, name_key, email, email_key, active, external_id, profile, \
-     version, created_at, updated_at) \
-     SELECT name, name_key, email, email_key, active, external_id, profile, version, created_at, updated_at \
-     FROM n WHERE TRUE RETURNING name_key, id";
+const UPDATE: &str = concat!(
+    ") UPDATE users SET name = n.name, name_key = n.name_key, email = n.email, email_key = n.email_key, \
+     active = n.active, external_id = n.external_id, profile = n.profile, version = n.version, \
+     updated_at = n.updated_at",
+    next_schema!(", noted_version = n.version"),
+    " FROM n WHERE users.id = n.id RETURNING users.name_key, users.id"
+);
+const INSERT: &str = concat!(
+    ") INSERT INTO users (name, name_key, email, email_key, active, external_id, profile, version, created_at, \
+     updated_at",
+    next_schema!(", noted_version"),
+    ") SELECT name, name_key, email, email_key, active, external_id, profile, version, created_at, updated_at",
+    next_schema!(", version"),
+    " FROM n WHERE TRUE RETURNING name_key, id"
+);
 
 /// Writes users as they are in the end; gives the id of each by its folded name.
 async fn store(

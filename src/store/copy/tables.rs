@@ -38,6 +38,8 @@ pub(super) const TABLES: &[Table] = &[
             ("version", Int),
             ("created_at", Int),
             ("updated_at", Int),
+            #[cfg(feature = "next-schema")]
+            ("noted_version", Int),
         ],
         sequence: Some("id"),
     },

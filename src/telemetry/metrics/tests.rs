@@ -28,7 +28,7 @@ async fn every_family_is_there_once_and_ends_well() {
         "roster_database_connections_max 10.0",
         r#"roster_writes_total{action="user.create"} 1"#,
         r#"roster_streams_cut_total{reason="slow_reader"} 1"#,
-        r#"roster_build_info{version="1.2.3",commit="abc",rustc="1.95.0"} 1"#,
+        r#"roster_build_info{version="1.2.3",commit="abc",rustc="1.95.0",schema="2"} 1"#,
         "tokio_workers 1.0",
         "# TYPE process_cpu_seconds counter",
         "# TYPE process_resident_memory_bytes gauge",
