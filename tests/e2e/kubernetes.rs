@@ -12,3 +12,4 @@ mod installation;
 mod mistakes;
 mod starts;
 mod traffic;
+mod upgrade;

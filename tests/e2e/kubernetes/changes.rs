@@ -81,7 +81,7 @@ fn a_deleted_pod_drains_and_is_replaced() {
     let away = start.elapsed();
     let unready = eventually(Duration::from_secs(15), "the pod says that it drains", || {
         let (ready, told) = roster.ops(&pod, "/readyz");
-        !ready && told.contains("503")
+        !ready && told.contains("ServiceUnavailable")
     });
     assert!(roster.ops(&pod, "/livez").0, "a pod that drains is alive");
     let healed = roster.settled();

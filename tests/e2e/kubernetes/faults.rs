@@ -20,6 +20,7 @@ fn a_killed_process_is_started_again() {
     let mut traffic = Traffic::start(&roster);
     let victim = roster.pods()[0].clone();
     let name = name_of(&victim);
+    let clients = traffic.clients();
     let restarts = |name: &str| {
         let pod = roster.ask(&["get", "pod", name]);
         pod["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap()
@@ -36,9 +37,19 @@ fn a_killed_process_is_started_again() {
         traffic.end(&roster).print(&format!("kill -9 of a pod's process, well after {seconds:.1} s"));
     let pods: Vec<String> = roster.pods().iter().map(name_of).collect();
     assert!(pods.contains(&name), "the pod was replaced: {pods:?}");
-    let (lost, refused) = report.failures().partition::<Vec<&String>, _>(|text| !text.contains("connect:"));
-    println!("{} requests were in flight in it, {} found nobody listening", lost.len(), refused.len());
-    // Each client has one request at a time in flight.
+    let count = |part: &str| report.failures().filter(|failure| failure.why.starts_with(part)).count();
+    let (lost, refused, gateway) = (count("exchange:"), count("connect:"), count("502 "));
+    println!(
+        "{lost} were in flight in it, {refused} found nobody listening, the Ingress answered {gateway} with 502"
+    );
+    assert_eq!(
+        lost + refused + gateway,
+        report.failures().count(),
+        "{:#?}",
+        report.failures().collect::<Vec<_>>()
+    );
+    // A client has one request in flight at a time.
+    assert!(lost <= clients, "{lost} of {clients} clients lost a request in flight");
     assert!(report.last_failure() < 10.0, "{report:?}");
 }
 
@@ -56,8 +67,8 @@ fn node_fault(what: &str, fault: fn(&str) -> Broken) {
     let roster = Installation::ready();
     let database = roster.database_node();
     let node = nodes().into_iter().find(|node| *node != database).expect("a node without the database");
+    roster.spread();
     let here = |node: &str| roster.pods().iter().filter(|pod| pod["spec"]["nodeName"] == *node).count();
-    assert!(here(&node) > 0, "no pod runs on {node}, so nothing would be seen");
     let mut traffic = Traffic::start_on(&roster, std::slice::from_ref(&database));
     traffic.mark();
     let start = Instant::now();
@@ -83,6 +94,7 @@ fn node_fault(what: &str, fault: fn(&str) -> Broken) {
 #[test]
 fn the_node_of_the_database_dies_and_comes_back() {
     let roster = Installation::ready();
+    roster.spread();
     let database = roster.database_node();
     let others: Vec<String> = nodes().into_iter().filter(|node| *node != database).collect();
     let mut traffic = Traffic::start_on(&roster, &others);
@@ -99,7 +111,7 @@ fn the_node_of_the_database_dies_and_comes_back() {
         "the database's node dies: failures after {failing:.1} s, noticed after {noticed:.1} s, started again and \
          ready in {mended:.1} s, requests succeed {again:.1} s later, all pods ready {all:.1} s after the fault"
     ));
-    let refused = report.failures().filter(|text| text.contains("\"why\":\"503 ")).count();
+    let refused = report.failures().filter(|failure| failure.why.starts_with("503 ")).count();
     println!("{refused} of {} failures were answers with 503", report.failures().count());
     assert!(refused > 0, "{:#?}", report.failures().collect::<Vec<_>>());
 }

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use super::cluster::apply;
 use super::installation::{Installation, loaded};
 use super::traffic::{fresh, pod};
@@ -12,22 +10,16 @@ use crate::shell::{eventually, outcome};
 /// As long as a node's numbers take to reach the controller, and to be acted on.
 const LIMIT: Duration = Duration::from_mins(4);
 
+/// By the autoscaler of the overlay for production.
 #[test]
 fn load_brings_more_replicas() {
     let roster = Installation::ready();
-    roster.scale(1);
     let scaler = Scaler { roster: &roster, client: fresh("busy") };
-    apply(&json!({
-        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-        "metadata": { "name": "roster", "namespace": roster.namespace },
-        "spec": {
-            "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "roster" },
-            "minReplicas": 1, "maxReplicas": 4,
-            "metrics": [{ "type": "Resource", "resource": {
-                "name": "cpu", "target": { "type": "Utilization", "averageUtilization": 60 },
-            } }],
-        },
-    }));
+    roster.kubectl(&["apply", "-f", "deploy/kubernetes/overlays/production/autoscaler.yaml"]);
+    let least = roster.ask(&["get", "hpa", "roster"])["spec"]["minReplicas"].as_u64().unwrap();
+    let replicas =
+        || roster.ask(&["get", "deployment", "roster"])["status"]["readyReplicas"].as_u64().unwrap_or(0);
+    eventually(LIMIT, "there are as many replicas as there have to be", || replicas() == least);
     let measured = || {
         let status = &roster.ask(&["get", "hpa", "roster"])["status"];
         status["currentMetrics"][0]["resource"]["current"]["averageUtilization"].as_u64()
@@ -40,11 +32,9 @@ fn load_brings_more_replicas() {
     arguments.extend(["--token-file", "/token/first-token"].map(str::to_owned));
     apply(&pod(&roster.namespace, &scaler.client, None, &image, &arguments));
     let start = Instant::now();
-    let replicas =
-        || roster.ask(&["get", "deployment", "roster"])["status"]["readyReplicas"].as_u64().unwrap_or(0);
-    eventually(LIMIT, "the load brings more replicas", || replicas() > 1);
+    eventually(LIMIT, "the load brings more replicas", || replicas() > least);
     println!(
-        "load: from 1 to {} replicas after {:.0} s, at {} % of the requested CPU",
+        "load: from {least} to {} replicas after {:.0} s, at {} % of the requested CPU",
         replicas(),
         start.elapsed().as_secs_f64(),
         measured().unwrap_or_default()

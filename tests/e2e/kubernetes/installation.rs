@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Component, Path};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,8 +13,12 @@ use crate::shell::{eventually, root, run, told};
 
 /// The namespace in which most tests run, one after the other; `cargo xtask e2e kubernetes` removes it.
 const NAMESPACE: &str = "roster-e2e";
+/// The image of this commit in the local engine.
+pub(crate) const IMAGE: &str = "roster:dev";
 /// How long anything may take that has to be started.
 pub(crate) const LIMIT: Duration = Duration::from_mins(3);
+
+static OLD_JOBS: Once = Once::new();
 
 /// One installation, which outlives this value: the next test goes on with it.
 pub(crate) struct Installation {
@@ -51,7 +56,9 @@ impl Overlay<'_> {
         let arguments = ["apply", "--server-side", "--force-conflicts", "-k", path];
         let output = kubectl_with(&arguments, "");
         let warned = String::from_utf8_lossy(&output.stderr).contains("Warning");
-        assert!(output.status.success() && !warned, "{}", told(&output));
+        // An object that is refused is told of at length.
+        let text: Vec<String> = told(&output).lines().map(|line| line.chars().take(300).collect()).collect();
+        assert!(output.status.success() && !warned, "{}", text.join("\n"));
     }
 
     fn write(&self, directory: &Path) {
@@ -96,9 +103,11 @@ fn host(namespace: &str) -> String {
 impl Installation {
     /// Brings it into the cluster, or back to how it was if a test left it; it is ready then.
     pub(crate) fn ready() -> Self {
-        let images = ["", "-b"].map(|suffix| loaded("roster:dev", suffix));
+        let images = ["", "-b"].map(|suffix| loaded(IMAGE, suffix));
         let roster = Self::secrets(NAMESPACE, images);
         let fresh = roster.pods().is_empty();
+        // Of manifests that may have changed since an earlier run; and templates of Jobs do not.
+        OLD_JOBS.call_once(|| drop(roster.kubectl(&["delete", "jobs", "--all"])));
         let start = Instant::now();
         roster.apply(&roster.images[0]);
         if fresh {
@@ -111,6 +120,12 @@ impl Installation {
         roster.rolled_out();
         roster.settled();
         roster
+    }
+
+    /// Takes everything away and begins anew.
+    pub(crate) fn afresh(self) -> Self {
+        kubectl(&["delete", "namespace", &self.namespace, "--timeout=180s"]);
+        Self::ready()
     }
 
     /// Makes the namespace and the Secrets.
@@ -159,6 +174,18 @@ impl Installation {
         items(&list).to_vec()
     }
 
+    /// Sees to it that not all pods run on one node, which the scheduler only promises for pods that are made together.
+    pub(crate) fn spread(&self) {
+        let nodes =
+            || self.pods().iter().map(|pod| pod["spec"]["nodeName"].to_string()).collect::<BTreeSet<_>>();
+        if nodes().len() < 2 {
+            self.kubectl(&["rollout", "restart", "deployment/roster"]);
+            self.rolled_out();
+            self.settled();
+        }
+        assert!(nodes().len() > 1, "all pods of Roster run on one node");
+    }
+
     /// The node of the database.
     pub(crate) fn database_node(&self) -> String {
         let pod = ["get", "pod", "roster-database-0", "--output", "jsonpath={.spec.nodeName}"];
@@ -194,14 +221,26 @@ impl Installation {
 
     /// Status and body through the Ingress, if there is an answer.
     pub(crate) fn answer(&self, path: &str) -> Option<(u16, String)> {
+        let answer = self.send("GET", path, None)?;
+        Some((answer.status, answer.body))
+    }
+
+    /// Sends a request, with a body in JSON or none, through the Ingress.
+    pub(crate) fn send(&self, method: &str, path: &str, body: Option<Value>) -> Option<Answer> {
         let url = format!("http://{}{path}", self.ingress(None));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let client =
                 reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
-            let request = client.get(url).header("Host", self.host()).bearer_auth(&self.token);
-            let response = request.send().await.ok()?;
-            Some((response.status().as_u16(), response.text().await.ok()?))
+            let mut request = client.request(method.parse().unwrap(), url).header("Host", self.host());
+            if let Some(body) = body {
+                let kind =
+                    if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+                request = request.body(body.to_string()).header("Content-Type", kind);
+            }
+            let response = request.bearer_auth(&self.token).send().await.ok()?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            Some(Answer { status, headers, body: response.text().await.ok()? })
         })
     }
 
@@ -230,6 +269,13 @@ impl Installation {
         self.kubectl(&["scale", "deployment/roster", &format!("--replicas={replicas}")]);
         self.settled();
     }
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: String,
 }
 
 /// The name of an object.

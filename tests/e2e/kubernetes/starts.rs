@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::cluster::{apply, ask, items};
-use super::installation::{Installation, LIMIT, Overlay, loaded, name_of};
+use super::installation::{IMAGE, Installation, LIMIT, Overlay, loaded, name_of};
 use super::traffic::{fresh, pod};
 use crate::shell::{eventually, outcome};
 
@@ -47,7 +47,7 @@ impl Drop for Namespace {
 #[test]
 fn one_of_five_migrates_an_empty_database() {
     let namespace = Namespace(fresh("roster-starts"));
-    let image = loaded("roster:dev", "");
+    let image = loaded(IMAGE, "");
     let roster = Installation::secrets(&namespace.0, [image.clone(), image.clone()]);
     let overlay = |links: &str| {
         let patches = FIVE.replace("LINKS", links);

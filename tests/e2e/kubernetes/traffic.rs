@@ -1,6 +1,6 @@
 //! Load on the application from within the cluster and through the Ingress.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -41,10 +41,16 @@ pub(crate) struct Traffic<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Sum {
     pub(crate) ok: u64,
-    pub(crate) failures: Vec<String>,
-    /// Seconds from the mark to the last failure.
-    pub(crate) last_failure: Option<f64>,
+    failures: Vec<Failure>,
     p99_ms: u64,
+}
+
+/// A request that failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Seconds from the mark to its end.
+    at: f64,
+    pub(crate) why: String,
 }
 
 #[derive(Debug)]
@@ -87,6 +93,11 @@ impl<'a> Traffic<'a> {
         });
     }
 
+    /// How many there are.
+    pub(crate) fn clients(&self) -> usize {
+        self.sources.len() * CLIENTS
+    }
+
     /// Says that the fault comes now.
     pub(crate) fn mark(&mut self) {
         for source in &mut self.sources {
@@ -124,7 +135,7 @@ impl<'a> Traffic<'a> {
             let within = matches!(source.place, Place::Inside(_));
             let (mark, seen) = (source.mark, source.end());
             acknowledged.extend(seen.acknowledged.iter().cloned());
-            if within { &mut inside } else { &mut outside }.add(seen, mark);
+            if within { &mut inside } else { &mut outside }.add(&seen, mark);
         }
         let names = roster.names();
         let lost: Vec<&String> = acknowledged.difference(&names).collect();
@@ -134,19 +145,20 @@ impl<'a> Traffic<'a> {
 }
 
 impl Sum {
-    fn add(&mut self, seen: Seen, mark: f64) {
+    fn add(&mut self, seen: &Seen, mark: f64) {
         self.ok += seen.ok;
-        self.failures.extend(seen.failures);
-        let last = seen.last_failure.map(|second| second - mark);
-        self.last_failure = self.last_failure.into_iter().chain(last).reduce(f64::max);
+        for failure in &seen.failures {
+            let failure: Value = serde_json::from_str(failure).unwrap();
+            let (at, why) = (failure["second"].as_f64().unwrap() - mark, failure["why"].as_str().unwrap());
+            self.failures.push(Failure { at, why: why.to_owned() });
+        }
         self.p99_ms = self.p99_ms.max(seen.p99_ms);
     }
 }
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ok, {} failed, p99 {} ms", self.ok, self.failures.len(), self.p99_ms)?;
-        self.last_failure.map_or(Ok(()), |second| write!(f, ", the last failure after {second:.1} s"))
+        write!(f, "{} ok, {} failed, p99 {} ms", self.ok, self.failures.len(), self.p99_ms)
     }
 }
 
@@ -154,6 +166,10 @@ impl Report {
     /// Prints the counts.
     pub(crate) fn print(self, what: &str) -> Self {
         let Self { inside, outside, acknowledged } = &self;
+        for (kind, seconds) in self.kinds() {
+            let (first, last) = (seconds.first().unwrap(), seconds.last().unwrap());
+            println!("  {} failed from {first:.1} s to {last:.1} s: {kind}", seconds.len());
+        }
         println!(
             "{what}: through the Service {inside}; through the Ingress {outside}; {} names kept",
             acknowledged.len()
@@ -161,19 +177,34 @@ impl Report {
         self
     }
 
+    /// The failures of each kind, by the seconds at which they came to their end.
+    fn kinds(&self) -> BTreeMap<String, Vec<f64>> {
+        let mut kinds = BTreeMap::<String, Vec<f64>>::new();
+        for (place, sum) in [("Service", &self.inside), ("Ingress", &self.outside)] {
+            for Failure { at, why } in &sum.failures {
+                let why: String = why.chars().take(60).collect();
+                kinds.entry(format!("{place}: {why}")).or_default().push(*at);
+            }
+        }
+        for seconds in kinds.values_mut() {
+            seconds.sort_by(f64::total_cmp);
+        }
+        kinds
+    }
+
     /// Every request got what it asked for.
     pub(crate) fn assert_none_failed(&self) {
-        let failures: Vec<&String> = self.failures().collect();
-        assert!(failures.is_empty(), "{} failed: {:#?}", failures.len(), &failures[..failures.len().min(20)]);
+        assert!(self.failures().next().is_none(), "{:#?}", self.failures().take(20).collect::<Vec<_>>());
         assert!(self.inside.ok > 100 && self.outside.ok > 50, "hardly any load: {self:?}");
     }
 
-    pub(crate) fn failures(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn failures(&self) -> impl Iterator<Item = &Failure> {
         self.inside.failures.iter().chain(&self.outside.failures)
     }
 
+    /// Seconds from the mark to the last failure.
     pub(crate) fn last_failure(&self) -> f64 {
-        self.inside.last_failure.into_iter().chain(self.outside.last_failure).fold(0.0, f64::max)
+        self.failures().map(|failure| failure.at).fold(0.0, f64::max)
     }
 }
 
