@@ -202,7 +202,8 @@ async fn migrate(config: MigrateConfig) -> Result<(), Failure> {
         return Err(OpenError::Never("the database file does not exist".to_owned()).into());
     }
     let store = open(&config.url, config.wait, false).await?;
-    let outcome = if config.check { check_schema(&store).await } else { apply_migrations(&store).await };
+    let role = config.grant_to.as_deref();
+    let outcome = if config.check { check_schema(&store).await } else { apply_migrations(&store, role).await };
     store.close().await;
     outcome
 }
@@ -219,8 +220,12 @@ async fn check_schema(store: &Store) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn apply_migrations(store: &Store) -> Result<(), Failure> {
-    let applied = store.migrate(Clock::System.now()).await?;
+async fn apply_migrations(store: &Store, role: Option<&str>) -> Result<(), Failure> {
+    let now = Clock::System.now();
+    let applied = match role {
+        Some(_) => store.migrate_for(now, role).await?,
+        None => store.migrate(now).await?,
+    };
     if applied.is_empty() {
         print("nothing to apply\n");
     } else {

@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 use thiserror::Error;
 
 use super::connect::{PROBE_TIMEOUT, try_connect};
-use super::{Either, Engine, OpenError, Session, Store, StoreError, Target, Tx, on};
+use super::{Either, Engine, OpenError, Session, Store, StoreError, Target, Tx, on, rights};
 
 /// One step.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +148,15 @@ impl Store {
         if self.schema_state().await?.pending.is_empty() {
             return Ok(Vec::new());
         }
+        self.migrate_for(now, None).await
+    }
+
+    /// The same, and in the same transaction gives a role of PostgreSQL the rights that `serve` takes.
+    pub async fn migrate_for(
+        &self,
+        now: i64,
+        role: Option<&str>,
+    ) -> Result<Vec<&'static str>, MigrateError> {
         let mut tx = self.begin_alone().await?;
         on!(&mut tx, connection => sqlx::query(CREATE_LIST).execute(connection).await.map(drop))?;
         let applied: Applied =
@@ -165,6 +174,9 @@ impl Store {
                 .execute(connection)
                 .await
                 .map(drop))?;
+        }
+        if let Some(role) = role {
+            rights::give(&mut tx, role).await?;
         }
         tx.commit().await?;
         Ok(state.pending)
