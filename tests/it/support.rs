@@ -1,9 +1,9 @@
 //! Servers to test against: in this process, over real sockets, on either database; or the program itself.
 
+mod database;
 mod program;
+pub(crate) mod replicas;
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,10 @@ use reqwest::header::{self, HeaderMap};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use roster::clock::Clock;
 use roster::config::{self, Command, Environment, ServeConfig};
-use roster::server::Shutdown;
-use roster::service::{Parts, Service};
+use roster::service::Service;
 use roster::store::migrate::SCHEMA;
-use roster::store::{Store, StoreOptions, Target};
 use roster::telemetry::{BuildInfo, Metrics};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
-use tempfile::TempDir;
 
 /// Makes two tests of one: `both! { async fn name(engine) { … } }` runs on SQLite and on PostgreSQL.
 macro_rules! both {
@@ -47,6 +43,7 @@ macro_rules! both {
 }
 pub(crate) use both;
 
+pub(crate) use database::Database;
 pub(crate) use program::{Program, program, signal};
 pub(crate) use roster::store::Engine;
 
@@ -69,64 +66,6 @@ pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo xtask test`"))
 }
 
-/// An empty database that goes away with this value.
-pub(crate) struct Database {
-    pub(crate) url: String,
-    directory: Option<TempDir>,
-}
-
-impl Database {
-    /// A file in a directory of its own, or a database of its own on the test server.
-    pub(crate) async fn create(engine: Engine) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        if engine == Engine::Sqlite {
-            let directory = tempfile::tempdir().unwrap();
-            let url = format!("sqlite:{}", directory.path().join("roster.db").display());
-            return Self { url, directory: Some(directory) };
-        }
-        let name = format!("roster_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let server = variable("ROSTER_TEST_POSTGRES_URL");
-        let mut admin = PgConnection::connect(&server).await.unwrap();
-        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        Self { url: format!("{base}/{name}"), directory: None }
-    }
-
-    /// The SQLite file.
-    pub(crate) fn path(&self) -> PathBuf {
-        PathBuf::from(self.url.strip_prefix("sqlite:").unwrap())
-    }
-
-    /// A migrated store of its own, beside whatever else uses the database.
-    pub(crate) async fn store(&self) -> Store {
-        let target = Target::parse(&self.url).unwrap();
-        let store = Store::open(&target, StoreOptions::default(), metrics()).await.unwrap();
-        store.migrate(0).await.unwrap();
-        store
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        if self.directory.is_some() {
-            return;
-        }
-        let url = self.url.clone();
-        // A thread with a runtime of its own: drop can't wait inside the test's.
-        let dropped = std::thread::spawn(move || {
-            let (base, name) = url.rsplit_once('/').unwrap();
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                if let Ok(mut admin) = PgConnection::connect(&format!("{base}/postgres")).await {
-                    let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                    let _ = admin.execute(AssertSqlSafe(statement)).await;
-                }
-            });
-        });
-        let _ = dropped.join();
-    }
-}
-
 pub(crate) fn metrics() -> Arc<Metrics> {
     let text = || "test".to_owned();
     Arc::new(Metrics::new(BuildInfo { version: text(), commit: text(), rustc: text(), schema: SCHEMA }))
@@ -142,12 +81,14 @@ pub(crate) fn settings(arguments: &[&str]) -> ServeConfig {
     }
 }
 
-/// A service in this process.
+/// A service in this process, or several behind one address: see [`replicas`].
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) ops: String,
     pub(crate) client: Client,
     pub(crate) service: Option<Service>,
+    /// Services beside that one, and the address before all.
+    others: (Vec<Service>, Option<replicas::Door>),
     pub(crate) database: Arc<Database>,
 }
 
@@ -175,16 +116,26 @@ impl Server {
                 all.extend(pair);
             }
         }
-        let (shutdown, trigger) = Shutdown::new();
-        let parts = Parts { clock, metrics: metrics(), traced: false, shutdown, trigger, announce: None };
-        let service = Service::start(&settings(&all), parts).await.unwrap();
-        Self {
-            url: format!("http://{}", service.address()),
-            ops: format!("http://{}", service.ops_address()),
-            client: client(),
-            service: Some(service),
-            database,
+        let settings = settings(&all);
+        let service = replicas::service(&settings, &clock).await;
+        let mut url = format!("http://{}", service.address());
+        let mut others = (Vec::new(), None);
+        if !database.is_file() && replicas::wanted() > 1 {
+            for _ in 1..replicas::wanted() {
+                others.0.push(replicas::service(&settings, &clock).await);
+            }
+            let all = [&service].into_iter().chain(&others.0).map(|one| one.address().to_string()).collect();
+            let door = replicas::Door::before(all).await;
+            url.clone_from(&door.url);
+            others.1 = Some(door);
         }
+        let ops = format!("http://{}", service.ops_address());
+        Self { url, ops, client: client(), service: Some(service), others, database }
+    }
+
+    /// The operations addresses of all services.
+    pub(crate) fn all_ops(&self) -> Vec<String> {
+        self.service.iter().chain(&self.others.0).map(|one| format!("http://{}", one.ops_address())).collect()
     }
 
     /// A request to the public port.
@@ -221,9 +172,11 @@ impl Server {
 
     /// Ends the service in an orderly way.
     pub(crate) async fn stop(mut self) {
-        let service = self.service.take().unwrap();
-        service.stop();
-        service.ended().await;
+        let all: Vec<Service> = self.service.take().into_iter().chain(self.others.0.drain(..)).collect();
+        all.iter().for_each(Service::stop);
+        for service in all {
+            service.ended().await;
+        }
     }
 }
 
@@ -234,7 +187,10 @@ pub(crate) fn client() -> Client {
 
 /// The same with another token, or with none.
 pub(crate) fn client_of(token: Option<&str>) -> Client {
+    // A kept connection would stay with one of several services.
+    let idle = if replicas::wanted() > 1 { 0 } else { usize::MAX };
     let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    let builder = builder.pool_max_idle_per_host(idle);
     builder.default_headers(credentials(token)).build().unwrap()
 }
 

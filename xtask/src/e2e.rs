@@ -21,7 +21,17 @@ struct Place {
 const PLACES: [Place; 3] = [
     Place { name: "docker", chapters: &["flask", "laptop", "docker"], tests: &["docker::"] },
     Place { name: "compose", chapters: &["compose"], tests: &["compose::"] },
-    Place { name: "kubernetes", chapters: &["kubernetes"], tests: &["manifests::", "kubernetes::"] },
+    Place {
+        name: "kubernetes",
+        chapters: &[
+            "kubernetes",
+            "workflow-code",
+            "workflow-infrastructure",
+            "workflow-configuration",
+            "workflow-patching",
+        ],
+        tests: &["manifests::", "kubernetes::"],
+    },
 ];
 
 /// Runs the chapters and the tests of one place.

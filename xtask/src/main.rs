@@ -14,6 +14,7 @@ mod openapi;
 mod postgres;
 mod python;
 mod release;
+mod replicas;
 mod shell;
 mod stages;
 mod test;

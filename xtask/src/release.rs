@@ -120,6 +120,12 @@ fn command(workspace: &Workspace, target: &Path) -> Result<Command, Failure> {
     command.env("CARGO_ENCODED_RUSTFLAGS", rustflags).env_remove("RUSTFLAGS");
     command.env(format!("CFLAGS_{}", triple.replace('-', "_")), cflags);
     command.env("CARGO_INCREMENTAL", "0");
+    // None in a release. The image of a test may want some.
+    if let Ok(features) = std::env::var("ROSTER_BUILD_FEATURES")
+        && !features.is_empty()
+    {
+        command.args(["--features", &features]);
+    }
     // Where there is no Git, as in an image, the environment alone knows the commit.
     if let Some(commit) = std::env::var_os("ROSTER_BUILD_COMMIT") {
         command.env("ROSTER_BUILD_COMMIT", commit);

@@ -1,9 +1,11 @@
 //! `cargo xtask test`: everything that guards a change, on a fresh machine.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::postgres::{self, Server};
 use crate::python;
+use crate::replicas;
 use crate::shell::{self, Failure, Workspace, say};
 use crate::stages::Stages;
 
@@ -64,15 +66,22 @@ fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Res
         (None, Some(bin)) => Some(stages.run("postgresql", || start(workspace, bin))?),
         _ => None,
     };
+    let prepare = |tests: &mut Command| {
+        tests.env(PYTHON, &python);
+        if let Some(bin) = &programs {
+            tests.env(POSTGRES_BIN, bin);
+        }
+        if let Some(server) = &server {
+            tests.env(POSTGRES_URL, server.url("postgres"));
+        }
+    };
     let mut tests = workspace.cargo(&base);
-    tests.args(options.rest).env(PYTHON, python);
-    if let Some(bin) = &programs {
-        tests.env(POSTGRES_BIN, bin);
+    prepare(tests.args(options.rest));
+    stages.run("tests", || shell::run(&mut tests))?;
+    if options.rest.is_empty() {
+        stages.run("replicas", || replicas::run(workspace, prepare))?;
     }
-    if let Some(server) = &server {
-        tests.env(POSTGRES_URL, server.url("postgres"));
-    }
-    stages.run("tests", || shell::run(&mut tests))
+    Ok(())
 }
 
 /// The directory of the PostgreSQL programs; `None` if a server was named and they are not here.

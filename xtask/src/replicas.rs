@@ -1,0 +1,98 @@
+//! The black-box tests once more, with every request sent to a random one of two replicas.
+
+use std::process::Command;
+
+use crate::shell::{self, Failure, Workspace, say};
+
+/// Tells the tests how many services a server on PostgreSQL is.
+const REPLICAS: &str = "ROSTER_TEST_REPLICAS";
+
+/// Modules whose tests on PostgreSQL ask a server as its clients do.
+const MODULES: [&str; 24] = [
+    "batch",
+    "client::login",
+    "client::record",
+    "client::users",
+    "conditions",
+    "feed",
+    "http_basics",
+    "idempotency",
+    "identity",
+    "lists",
+    "negotiation",
+    "oidc::http",
+    "openapi",
+    "pages",
+    "permissions",
+    "races",
+    "replicas",
+    "standing",
+    "tokens",
+    "transfer::http",
+    "users",
+    "v1",
+    "validation",
+    "walks",
+];
+
+/// Tests in them that say nothing about several replicas, and why.
+const LEFT_OUT: [(&str, &str); 0] = [];
+
+/// Runs these tests. `tests` is the command by which all tests ran, without a filter.
+///
+/// # Errors
+/// A test fails, or a name above fits no test.
+pub(crate) fn run(workspace: &Workspace, prepare: impl Fn(&mut Command)) -> Result<(), Failure> {
+    let base = ["test", "--locked", "--package", "roster", "--test", "it", "--"];
+    let mut list = workspace.cargo(&base);
+    list.args(["--list", "--format", "terse"]);
+    let listed = String::from_utf8_lossy(&shell::stdout_of(&mut list)?).into_owned();
+    let chosen = choose(&listed)?;
+    say(&format!("{} tests, {} left out", chosen.len(), LEFT_OUT.len()));
+    let mut tests = workspace.cargo(&base);
+    prepare(tests.env(REPLICAS, "2").arg("--exact").args(chosen));
+    shell::run(&mut tests)
+}
+
+fn choose(listed: &str) -> Result<Vec<&str>, Failure> {
+    let all: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .filter(|name| name.ends_with("::postgres"))
+        .collect();
+    let within =
+        |name: &str, place: &str| name.strip_prefix(place).is_some_and(|rest| rest.starts_with("::"));
+    let named = MODULES.into_iter().chain(LEFT_OUT.map(|(name, _)| name));
+    for place in named {
+        if !all.iter().any(|name| within(name, place)) {
+            return Err(Failure::new(format!("xtask/src/replicas.rs names {place}, where no test is")));
+        }
+    }
+    let chosen = |name: &&str| {
+        MODULES.iter().any(|module| within(name, module))
+            && !LEFT_OUT.iter().any(|(left, _)| within(name, left))
+    };
+    Ok(all.into_iter().filter(chosen).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_on_postgresql_within_the_modules_are_chosen() {
+        let every: String = MODULES
+            .iter()
+            .copied()
+            .chain(LEFT_OUT.map(|(name, _)| name))
+            .flat_map(|place| {
+                [format!("{place}::one::postgres: test\n"), format!("{place}::one::sqlite: test\n")]
+            })
+            .collect();
+        let listed = format!("{every}usersome::one::postgres: test\nfaults::one::postgres: test\n");
+        let chosen = choose(&listed).unwrap_or_default();
+        assert_eq!(chosen.len(), MODULES.len());
+        assert!(chosen.iter().all(|name| name.ends_with("::postgres")), "{chosen:?}");
+        assert!(choose("users::one::postgres: test\n").is_err());
+    }
+}
