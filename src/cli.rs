@@ -203,7 +203,8 @@ async fn migrate(config: MigrateConfig) -> Result<(), Failure> {
     }
     let store = open(&config.url, config.wait, false).await?;
     let role = config.grant_to.as_deref();
-    let outcome = if config.check { check_schema(&store).await } else { apply_migrations(&store, role).await };
+    let outcome =
+        if config.check { check_schema(&store).await } else { apply_migrations(&store, role).await };
     store.close().await;
     outcome
 }

@@ -152,11 +152,7 @@ impl Store {
     }
 
     /// The same, and in the same transaction gives a role of PostgreSQL the rights that `serve` takes.
-    pub async fn migrate_for(
-        &self,
-        now: i64,
-        role: Option<&str>,
-    ) -> Result<Vec<&'static str>, MigrateError> {
+    pub async fn migrate_for(&self, now: i64, role: Option<&str>) -> Result<Vec<&'static str>, MigrateError> {
         let mut tx = self.begin_alone().await?;
         on!(&mut tx, connection => sqlx::query(CREATE_LIST).execute(connection).await.map(drop))?;
         let applied: Applied =

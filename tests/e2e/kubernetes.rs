@@ -10,6 +10,8 @@ mod growth;
 mod identity;
 mod installation;
 mod mistakes;
+mod overlay;
+mod report;
 mod starts;
 mod traffic;
 mod upgrade;

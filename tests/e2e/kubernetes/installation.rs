@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Component, Path};
-use std::sync::Once;
+use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::cluster::{address_of, ask, items, kubectl, kubectl_with, load_image};
-use crate::shell::{eventually, root, run, told};
+use super::overlay::{Overlay, host};
+use crate::shell::{eventually, run};
 
 /// The namespace in which most tests run, one after the other; `cargo xtask e2e kubernetes` removes it.
 const NAMESPACE: &str = "roster-e2e";
@@ -29,75 +29,20 @@ pub(crate) struct Installation {
     pub(crate) token: String,
 }
 
+/// What this process has brought to the nodes.
+static LOADED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 /// The image of the local engine under a name that says what is in it, on all nodes.
 pub(crate) fn loaded(image: &str, suffix: &str) -> String {
     let id = run("docker", &["image", "inspect", "--format", "{{.Id}}", image]);
     let id = id.trim_start_matches("sha256:").get(..12).unwrap().to_owned();
     let name = format!("{}:e2e-{id}{suffix}", image.split(':').next().unwrap());
-    run("docker", &["tag", image, &name]);
-    load_image(&name);
+    if LOADED.lock().unwrap().insert(name.clone()) {
+        run("docker", &["tag", image, &name]);
+        load_image(&name);
+        run("docker", &["image", "rm", &name]);
+    }
     name
-}
-
-/// What a kustomization in a directory of the tests' own says about an overlay of the project.
-pub(crate) struct Overlay<'a> {
-    pub(crate) namespace: &'a str,
-    pub(crate) image: &'a str,
-    /// More of the kustomization: patches in YAML, each an item of a list.
-    pub(crate) patches: &'a str,
-}
-
-impl Overlay<'_> {
-    /// Applies it as a person would, and refuses warnings.
-    pub(crate) fn apply(&self) {
-        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        self.write(directory.path());
-        let path = directory.path().to_str().unwrap();
-        let arguments = ["apply", "--server-side", "--force-conflicts", "-k", path];
-        let output = kubectl_with(&arguments, "");
-        let warned = String::from_utf8_lossy(&output.stderr).contains("Warning");
-        // An object that is refused is told of at length.
-        let text: Vec<String> = told(&output).lines().map(|line| line.chars().take(300).collect()).collect();
-        assert!(output.status.success() && !warned, "{}", text.join("\n"));
-    }
-
-    fn write(&self, directory: &Path) {
-        let overlay = root().join("deploy/kubernetes/overlays/local");
-        // Kustomize takes no absolute paths.
-        let depth = directory.components().filter(|part| matches!(part, Component::Normal(_))).count();
-        let base = format!("{}{}", "../".repeat(depth), overlay.strip_prefix("/").unwrap().display());
-        let (name, tag) = self.image.split_once(':').unwrap();
-        let Self { namespace, patches, .. } = self;
-        let kustomization = format!(
-            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: {namespace}\n\
-             resources: [{base}]\nimages: [{{name: roster, newName: {name}, newTag: {tag}}}]\n\
-             transformers: [release.yaml]\n\
-             configMapGenerator: [{{name: roster-issuers, behavior: replace, files: [issuers.toml]}}]\n\
-             patches:\n{INGRESS}{patches}"
-        );
-        // A Job's template does not change: another image wants another name.
-        let release = format!(
-            "apiVersion: builtin\nkind: SuffixTransformer\nmetadata: {{name: release}}\nsuffix: -{tag}\n\
-             fieldSpecs: [{{kind: Job, path: metadata/name}}]\n"
-        );
-        let issuers = root().join("deploy/kubernetes/components/cluster-issuer/issuers.toml");
-        let issuers = std::fs::read_to_string(issuers).unwrap();
-        let issuers = issuers.replace("serviceaccount:roster:", &format!("serviceaccount:{namespace}:"));
-        let kustomization = kustomization.replace("HOST", &host(namespace));
-        for (file, text) in
-            [("kustomization.yaml", kustomization), ("release.yaml", release), ("issuers.toml", issuers)]
-        {
-            std::fs::write(directory.join(file), text).unwrap();
-        }
-    }
-}
-
-/// Two namespaces with one host would share its requests.
-const INGRESS: &str = "- target: {kind: Ingress, name: roster}\n  patch: '[{\"op\": \"replace\", \"path\": \
-                       \"/spec/rules/0/host\", \"value\": \"HOST\"}]'\n";
-
-fn host(namespace: &str) -> String {
-    format!("{namespace}.local")
 }
 
 impl Installation {
@@ -192,19 +137,22 @@ impl Installation {
         self.kubectl(&pod)
     }
 
-    /// `HOST:PORT` of the Ingress, on a node if there is one for it.
-    pub(crate) fn ingress(&self, node: Option<&str>) -> String {
+    /// The addresses of the Ingress.
+    fn addresses(&self) -> Vec<String> {
         let mut all = Vec::new();
         eventually(LIMIT, "the Ingress has an address", || {
             let status = &self.ask(&["get", "ingress", "roster"])["status"]["loadBalancer"]["ingress"];
             let addresses = status.as_array().into_iter().flatten();
-            all = addresses
-                .filter_map(|one| one["ip"].as_str().or(one["hostname"].as_str()))
-                .map(str::to_owned)
-                .collect();
+            let named = addresses.filter_map(|one| one["ip"].as_str().or(one["hostname"].as_str()));
+            all = named.map(str::to_owned).collect();
             !all.is_empty()
         });
-        let wanted = node.map(address_of);
+        all
+    }
+
+    /// The address of the Ingress on a node, if it has one for each.
+    pub(crate) fn ingress(&self, node: Option<&str>) -> String {
+        let (all, wanted) = (self.addresses(), node.map(address_of));
         let found = all.iter().find(|address| Some(*address) == wanted.as_ref());
         found.unwrap_or(&all[0]).clone()
     }
@@ -216,32 +164,29 @@ impl Installation {
 
     /// The body of a 200 through the Ingress.
     pub(crate) fn get(&self, path: &str) -> Option<String> {
-        self.answer(path).filter(|(status, _)| *status == 200).map(|(_, body)| body)
+        self.send("GET", path, None).filter(|answer| answer.status == 200).map(|answer| answer.body)
     }
 
-    /// Status and body through the Ingress, if there is an answer.
-    pub(crate) fn answer(&self, path: &str) -> Option<(u16, String)> {
-        let answer = self.send("GET", path, None)?;
-        Some((answer.status, answer.body))
-    }
-
-    /// Sends a request, with a body in JSON or none, through the Ingress.
-    pub(crate) fn send(&self, method: &str, path: &str, body: Option<Value>) -> Option<Answer> {
-        let url = format!("http://{}{path}", self.ingress(None));
+    /// Sends a request, with a body in JSON or none, through the Ingress; by whichever of its addresses answers, for a
+    /// node may be away.
+    pub(crate) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Answer> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let client =
-                reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
-            let mut request = client.request(method.parse().unwrap(), url).header("Host", self.host());
-            if let Some(body) = body {
-                let kind =
-                    if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-                request = request.body(body.to_string()).header("Content-Type", kind);
-            }
-            let response = request.bearer_auth(&self.token).send().await.ok()?;
-            let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            Some(Answer { status, headers, body: response.text().await.ok()? })
+        self.addresses().iter().find_map(|address| {
+            runtime.block_on(self.exchange(method, &format!("http://{address}{path}"), body)).ok()
         })
+    }
+
+    async fn exchange(&self, method: &str, url: &str, body: Option<&Value>) -> reqwest::Result<Answer> {
+        let client = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3));
+        let client = client.timeout(Duration::from_mins(1)).build()?;
+        let mut request = client.request(method.parse().unwrap(), url).header("Host", self.host());
+        if let Some(body) = body {
+            let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+            request = request.body(body.to_string()).header("Content-Type", kind);
+        }
+        let response = request.bearer_auth(&self.token).send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Answer { status, headers, body: response.text().await? })
     }
 
     /// Names of all users.

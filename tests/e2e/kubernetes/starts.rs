@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::cluster::{apply, ask, items};
-use super::installation::{IMAGE, Installation, LIMIT, Overlay, loaded, name_of};
+use super::installation::{IMAGE, Installation, LIMIT, loaded, name_of};
+use super::overlay::Overlay;
 use super::traffic::{fresh, pod};
 use crate::shell::{eventually, outcome};
 

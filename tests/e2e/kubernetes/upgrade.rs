@@ -2,17 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::installation::{Installation, loaded};
+use super::installation::{IMAGE, Installation, loaded};
 use super::traffic::{Traffic, fresh};
 use crate::shell::run;
+
+/// The image of the release after this one in the local engine.
+const NEXT: &str = "roster-next:dev";
 
 /// N-1 is this commit, N a build with one more migration, whose column it writes and reads. So N-1 runs on the schema
 /// of N, while it is replaced and after it is back.
 #[test]
 fn an_upgrade_and_a_rollback_across_a_schema_change_fail_no_request() {
     let mut roster = Installation::ready();
-    let next = loaded("roster-next:dev", "");
-    let (old, new) = (schema_of(&roster.images[0]), schema_of(&next));
+    let next = loaded(NEXT, "");
+    let (old, new) = (schema_of(IMAGE), schema_of(NEXT));
     assert_eq!(new, old + 1);
     if schema_of_database(&roster) != old {
         roster = roster.afresh();
@@ -33,7 +36,7 @@ fn an_upgrade_and_a_rollback_across_a_schema_change_fail_no_request() {
     assert_eq!((schema_of_database(&roster), images(&roster)), (new, vec![roster.images[0].clone()]));
     assert_eq!(written_by(&roster, between), None, "this release knows nothing of it");
     let profile = json!({ "profile": { "by": "the release before" } });
-    let patched = roster.send("PATCH", &format!("/users/{between}"), Some(profile)).unwrap();
+    let patched = roster.send("PATCH", &format!("/users/{between}"), Some(&profile)).unwrap();
     assert_eq!(patched.status, 200, "{}", patched.body);
     let what = format!("the program and its schema from {old} to {new}, and the program back");
     traffic.end(&roster).print(&what).assert_none_failed();
@@ -65,7 +68,7 @@ fn images(roster: &Installation) -> Vec<String> {
 
 /// Creates a user; its id.
 fn create(roster: &Installation, what: &str) -> i64 {
-    let answer = roster.send("POST", "/users", Some(json!({ "name": fresh(what) }))).unwrap();
+    let answer = roster.send("POST", "/users", Some(&json!({ "name": fresh(what) }))).unwrap();
     assert_eq!(answer.status, 201, "{}", answer.body);
     serde_json::from_str::<Value>(&answer.body).unwrap()["id"].as_i64().unwrap()
 }
