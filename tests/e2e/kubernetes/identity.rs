@@ -25,10 +25,14 @@ fn a_pod_has_the_role_of_its_service_account() {
     let (code, told) = call(&roster, "default", &["users", "list"]);
     assert!(code == 5, "{code}: {told}");
 
-    let record =
-        roster.get(&format!("/changes?fields=actor&limit=1&subject={}", id_of(&roster, &name))).unwrap();
-    let entries: Value = serde_json::from_str(&record).unwrap();
-    assert!(record.contains(&account("roster-writer")), "{entries}");
+    // The directory remembers who it was.
+    let record = roster.get(&format!("/changes?subject=user:{}", id_of(&roster, &name))).unwrap();
+    let record: Value = serde_json::from_str(&record).unwrap();
+    let actor = &record["changes"][0]["actor"];
+    assert!(
+        actor["kind"] == "jwt" && actor["id"].to_string().contains(&account("roster-writer")),
+        "{record}"
+    );
     println!("service accounts: {} reads, {} writes", account("roster-reader"), account("roster-writer"));
 }
 
