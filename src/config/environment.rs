@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::net::IpAddr;
 
 /// What starts the name of each variable of this program.
 pub(super) const PREFIX: &str = "ROSTER_";
+/// What starts the name of each variable of the project's tests.
+pub(super) const TESTS: &str = "ROSTER_TEST_";
 
 /// A set of environment variables. `Debug` shows the names alone, since values may be secret.
 #[derive(Clone, Default)]
@@ -32,11 +35,11 @@ impl Environment {
     /// One message for each variable that has our prefix and no meaning: a typing error in a name would
     /// otherwise leave the default in force without a word.
     pub(super) fn unknown_variables(&self, known: &[String]) -> Vec<String> {
-        let set = self.0.iter().filter(|(_, value)| !value.is_empty());
         let services = self.services();
+        let set = self.0.iter().filter(|(_, value)| !value.is_empty());
         set.map(|(name, _)| name.to_string_lossy())
-            .filter(|name| name.starts_with(PREFIX) && !is_foreign(name))
-            .filter(|name| !services.iter().any(|service| tells_of(service, name)))
+            .filter(|name| name.starts_with(PREFIX) && !name.starts_with(TESTS))
+            .filter(|name| !services.iter().any(|service| is_link(name, service)))
             .filter(|name| !known.iter().any(|known| known == name))
             .map(|name| match nearest(&name, known) {
                 Some(nearest) => format!("{name:?} is not a known variable; the nearest is {nearest}"),
@@ -45,30 +48,30 @@ impl Environment {
             .collect()
     }
 
-    /// What the variables of Kubernetes' other Services begin with: `ROSTER_DATABASE_` of one called `roster-database`.
-    /// Both its host and its port are there.
+    /// What the variables of each Service begin with that Kubernetes tells this container about, such as `ROSTER` and
+    /// `ROSTER_DATABASE`: by these, containers found each other before there was DNS. The address is always among them.
     fn services(&self) -> Vec<String> {
-        let names = self.0.keys().filter_map(|name| name.to_str());
-        let starts = names.filter_map(|name| name.strip_suffix("SERVICE_HOST"));
-        starts
-            .filter(|start| start.starts_with(PREFIX) && start.ends_with('_'))
-            .filter(|start| self.get(&format!("{start}SERVICE_PORT")).is_some())
-            .map(ToOwned::to_owned)
+        let addresses = self
+            .0
+            .iter()
+            .filter(|(_, value)| value.to_str().is_some_and(|value| value.parse::<IpAddr>().is_ok()));
+        addresses
+            .filter_map(|(name, _)| Some(name.to_str()?.strip_suffix("_SERVICE_HOST")?.to_owned()))
             .collect()
     }
 }
 
-/// Whether Kubernetes set the name for the Service whose variables begin with `start`.
-fn tells_of(start: &str, name: &str) -> bool {
-    let rest = name.strip_prefix(start);
-    rest.is_some_and(|rest| rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_"))
-}
-
-/// Whether the name is left to others: to the tests, or to Kubernetes, which gives each container the
-/// address of a Service called `roster` in variables such as `ROSTER_SERVICE_HOST` and `ROSTER_PORT`.
-pub(super) fn is_foreign(name: &str) -> bool {
-    let rest = name.strip_prefix(PREFIX).unwrap_or(name);
-    rest == "PORT" || ["TEST_", "SERVICE_", "PORT_"].iter().any(|start| rest.starts_with(start))
+/// Whether Kubernetes makes a variable of this name for that Service. Names of ports may be in it, and numbers.
+fn is_link(name: &str, service: &str) -> bool {
+    let Some(rest) = name.strip_prefix(service) else { return false };
+    let Some(port) = rest.strip_prefix("_PORT_") else {
+        return matches!(rest, "_SERVICE_HOST" | "_SERVICE_PORT" | "_PORT")
+            || rest.starts_with("_SERVICE_PORT_");
+    };
+    let mut parts = port.split('_');
+    parts.next().is_some_and(|number| number.parse::<u16>().is_ok())
+        && matches!(parts.next(), Some("TCP" | "UDP" | "SCTP"))
+        && matches!((parts.next(), parts.next()), (None | Some("PROTO" | "PORT" | "ADDR"), None))
 }
 
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {

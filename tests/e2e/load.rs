@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::shell::root;
 
@@ -11,6 +12,8 @@ use crate::shell::root;
 pub(crate) struct Load {
     child: Child,
     prefix: String,
+    /// A file, for nobody reads a pipe meanwhile.
+    out: NamedTempFile,
 }
 
 /// What the clients saw.
@@ -31,15 +34,21 @@ impl Load {
     pub(crate) fn start(url: &str, prefix: &str, seconds: u64, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO"));
         command.args(["xtask", "load", url, "--seconds", &seconds.to_string(), "--prefix", prefix]);
-        command.args(arguments).current_dir(root()).stdin(Stdio::null()).stdout(Stdio::piped());
-        Self { child: command.spawn().unwrap(), prefix: prefix.to_owned() }
+        let out = NamedTempFile::new().unwrap();
+        command.args(arguments).current_dir(root()).stdin(Stdio::null()).stdout(out.reopen().unwrap());
+        Self { child: command.spawn().unwrap(), prefix: prefix.to_owned(), out }
+    }
+
+    /// What it has printed so far.
+    pub(crate) fn printed(&self) -> String {
+        std::fs::read_to_string(self.out.path()).unwrap()
     }
 
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Seen {
-        let mut out = String::new();
-        std::io::Read::read_to_string(&mut self.child.stdout.take().unwrap(), &mut out).unwrap();
-        assert!(self.child.wait().unwrap().success(), "{out}");
+        let ended = self.child.wait().unwrap();
+        let out = self.printed();
+        assert!(ended.success(), "{out}");
         Seen::read(&out, &self.prefix)
     }
 }

@@ -6,6 +6,7 @@
 
 mod compose;
 mod docker;
+mod kubernetes;
 mod load;
 mod manifests;
 mod shell;

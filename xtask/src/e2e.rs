@@ -1,5 +1,7 @@
 //! `cargo xtask e2e`: the guide's chapters, and the tests of tests/e2e, on a real engine or cluster.
 
+use std::process::Command;
+
 use crate::guide;
 use crate::image;
 use crate::shell::{self, Failure, Workspace, say};
@@ -81,17 +83,33 @@ fn all(
 ) -> Result<(), Failure> {
     stages.run("image", || image::build(workspace))?;
     stages.run("load image", || image::build_load(workspace))?;
+    if place.name == "kubernetes" {
+        stages.run("next image", || image::build_next(workspace))?;
+        stages.run("to nodes", image::to_nodes)?;
+    }
     for chapter in place.chapters.iter().filter(|_| guided) {
         stages.run(chapter, || guide::chapter(workspace, chapter))?;
     }
-    stages.run("tests", || {
-        let mut tests = workspace.cargo(&["test", "--locked", "--test", "e2e", "--"]);
-        tests.args(["--test-threads", "1", "--nocapture"]);
-        if filters.is_empty() {
-            tests.args(place.tests);
-        } else {
-            tests.args(filters);
-        }
-        shell::run(&mut tests)
-    })
+    let tested = stages.run("tests", || tests(workspace, place, filters));
+    if place.name == "kubernetes" {
+        stages.run("clean up", clean_up)?;
+    }
+    tested
+}
+
+fn tests(workspace: &Workspace, place: &Place, filters: &[String]) -> Result<(), Failure> {
+    let mut tests = workspace.cargo(&["test", "--locked", "--test", "e2e", "--"]);
+    tests.args(["--test-threads", "1", "--nocapture"]);
+    if filters.is_empty() {
+        tests.args(place.tests);
+    } else {
+        tests.args(filters);
+    }
+    shell::run(&mut tests)
+}
+
+/// The tests in a cluster share an installation; it goes when all of them have run.
+fn clean_up() -> Result<(), Failure> {
+    let delete = ["delete", "namespace", "roster-e2e", "--ignore-not-found", "--timeout=180s"];
+    shell::run(Command::new("kubectl").args(delete))
 }

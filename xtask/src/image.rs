@@ -10,6 +10,10 @@ use crate::shell::{self, Failure, Workspace, say, succeeds};
 const IMAGE: &str = "roster:dev";
 /// The load client's.
 const LOAD: &str = "roster-load:dev";
+/// That of the release after this one, for tests of an upgrade.
+const NEXT: &str = "roster-next:dev";
+/// The database's. Nodes may have it, or a registry to pull it from.
+const DATABASE: &str = "postgres:17";
 
 /// Whether a Docker engine answers. Where it is missing and this may install, it is installed and started.
 pub(crate) fn engine() -> bool {
@@ -41,6 +45,34 @@ pub(crate) fn engine() -> bool {
 pub(crate) fn build(workspace: &Workspace) -> Result<(), Failure> {
     let build = ["build", "--quiet", "--file", "deploy/Dockerfile", "--tag", IMAGE, "."];
     shell::run(Command::new("docker").args(build).current_dir(&workspace.root))
+}
+
+/// Builds the image of the release after this one, which has one more migration.
+///
+/// # Errors
+/// It cannot be built.
+pub(crate) fn build_next(workspace: &Workspace) -> Result<(), Failure> {
+    let build = ["build", "--quiet", "--file", "deploy/Dockerfile", "--build-arg", "FEATURES=next-schema"];
+    shell::run(Command::new("docker").args(build).args(["--tag", NEXT, "."]).current_dir(&workspace.root))
+}
+
+/// Brings the images that pods run to the nodes of the cluster, by the command of the environment or as kind does it.
+///
+/// # Errors
+/// The command fails.
+pub(crate) fn to_nodes() -> Result<(), Failure> {
+    let words = std::env::var("ROSTER_TEST_LOAD_IMAGE").unwrap_or_default();
+    let words = if words.trim().is_empty() { "kind load docker-image".to_owned() } else { words };
+    for image in [IMAGE, NEXT, LOAD, DATABASE] {
+        if image == DATABASE && shell::ask("docker", &["image", "inspect", image]).is_none() {
+            continue;
+        }
+        let mut words = words.split_whitespace();
+        let program =
+            words.next().ok_or_else(|| Failure::usage("ROSTER_TEST_LOAD_IMAGE names no command"))?;
+        shell::run(Command::new(program).args(words).arg(image))?;
+    }
+    Ok(())
 }
 
 /// Builds an image with nothing but this program in it, for load from within a network.

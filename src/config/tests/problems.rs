@@ -33,36 +33,53 @@ fn an_unknown_variable_is_refused_by_every_subcommand() {
 
 #[test]
 fn variables_of_others_are_ignored() {
-    for name in [
-        "ROSTER_TEST_POSTGRES_URL",
-        "ROSTER_SERVICE_HOST",
-        "ROSTER_SERVICE_PORT_HTTP",
-        "ROSTER_PORT",
-        "ROSTER_PORT_8080_TCP_ADDR",
-        "ROSTERS",
-        "roster_listn",
-    ] {
-        assert!(run("man", &[(name, "x")]).is_ok(), "{name}");
+    for name in ["ROSTER_TEST_POSTGRES_URL", "ROSTERS", "roster_listn", "ROSTER_SERVICE"] {
+        let refused = name == "ROSTER_SERVICE";
+        assert_eq!(run("man", &[(name, "x")]).is_err(), refused, "{name}");
     }
     assert!(run("version", &[("ROSTER_LISTEN", "wrong, but not used here")]).is_ok());
 }
 
 #[test]
-fn variables_of_other_services_are_ignored() {
-    let host = ("ROSTER_DATABASE_SERVICE_HOST", "10.0.0.1");
-    let port = ("ROSTER_DATABASE_SERVICE_PORT", "5432");
-    let of_the_service = [
+fn links_to_services_are_ignored() {
+    // As Kubernetes 1.36 sets them for the Services `roster`, `roster-database` and `roster-2`.
+    let links = [
+        ("ROSTER_SERVICE_HOST", "10.96.0.7"),
+        ("ROSTER_SERVICE_PORT", "80"),
+        ("ROSTER_SERVICE_PORT_HTTP", "80"),
+        ("ROSTER_SERVICE_PORT_OPS", "9090"),
+        ("ROSTER_PORT", "tcp://10.96.0.7:80"),
+        ("ROSTER_PORT_80_TCP", "tcp://10.96.0.7:80"),
+        ("ROSTER_PORT_80_TCP_PROTO", "tcp"),
+        ("ROSTER_PORT_80_TCP_PORT", "80"),
+        ("ROSTER_PORT_80_TCP_ADDR", "10.96.0.7"),
+        ("ROSTER_DATABASE_SERVICE_HOST", "fd00::8"),
         ("ROSTER_DATABASE_SERVICE_PORT_POSTGRESQL", "5432"),
-        ("ROSTER_DATABASE_PORT", "tcp://10.0.0.1:5432"),
-        ("ROSTER_DATABASE_PORT_5432_TCP_ADDR", "10.0.0.1"),
+        ("ROSTER_DATABASE_PORT", "tcp://[fd00::8]:5432"),
+        ("ROSTER_DATABASE_PORT_5432_TCP_ADDR", "fd00::8"),
+        ("ROSTER_2_SERVICE_HOST", "10.96.0.9"),
+        ("ROSTER_2_PORT_53_UDP", "udp://10.96.0.9:53"),
     ];
-    for one in of_the_service {
-        assert!(run("man", &[host, port, one]).is_ok(), "{one:?}");
-        // Without the pair that Kubernetes always sets, it is a typing error.
-        assert!(run("man", &[host, one]).is_err() && run("man", &[port, one]).is_err(), "{one:?}");
+    assert!(run("serve", &links).is_ok());
+    // What none of these Services makes is still a mistake, and without an address there is no Service.
+    for (name, value) in [
+        ("ROSTER_PORTS", "80"),
+        ("ROSTER_PORT_80", "80"),
+        ("ROSTER_PORT_80_TCP_NAME", "x"),
+        ("ROSTER_PORT_HTTP_TCP", "x"),
+        ("ROSTER_DATABASE_HOST", "10.96.0.8"),
+        ("ROSTER_CACHE_PORT", "tcp://10.96.0.10:6379"),
+        ("ROSTER_CACHE_SERVICE_HOST", "cache"),
+    ] {
+        let mut variables = links.to_vec();
+        variables.push((name, value));
+        assert!(
+            message("serve", &variables).starts_with(&format!("error: {name:?} is not a known")),
+            "{name}"
+        );
     }
-    assert!(run("man", &[host, port, ("ROSTER_DATABASE_WIAT", "0")]).is_err());
-    assert!(run("man", &[host, port, ("ROSTER_DATABASES_PORT", "1")]).is_err());
+    let port = message("serve", &[("ROSTER_PORT", "8080")]);
+    assert!(port.starts_with(r#"error: "ROSTER_PORT" is not a known variable"#), "{port}");
 }
 
 #[test]

@@ -1,0 +1,168 @@
+//! What breaks by itself: how much that costs, and that it mends without a hand.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::cluster::{Broken, apply, nodes};
+use super::installation::{Installation, LIMIT, name_of};
+use super::traffic::{Traffic, fresh, pod};
+use crate::shell::eventually;
+
+/// What is sent to a node that does not answer, before the cluster knows, fails; and what waits for an answer from it
+/// gives up by then.
+const AFTER_NOTICE: f64 = 25.0;
+
+/// The program in a container is killed: the kubelet starts it again in the same pod.
+#[test]
+fn a_killed_process_is_started_again() {
+    let roster = Installation::ready();
+    let mut traffic = Traffic::start(&roster);
+    let victim = roster.pods()[0].clone();
+    let name = name_of(&victim);
+    let clients = traffic.clients();
+    let restarts = |name: &str| {
+        let pod = roster.ask(&["get", "pod", name]);
+        pod["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap()
+    };
+    let before = restarts(&name);
+    let killer = Killer::new(&victim["spec"]["nodeName"]);
+    traffic.mark();
+    killer.kill(victim["status"]["containerStatuses"][0]["containerID"].as_str().unwrap());
+    let start = Instant::now();
+    eventually(LIMIT, "the container was started again", || restarts(&name) > before);
+    roster.settled();
+    let seconds = start.elapsed().as_secs_f64();
+    let report =
+        traffic.end(&roster).print(&format!("kill -9 of a pod's process, well after {seconds:.1} s"));
+    let pods: Vec<String> = roster.pods().iter().map(name_of).collect();
+    assert!(pods.contains(&name), "the pod was replaced: {pods:?}");
+    let count = |part: &str| report.failures().filter(|failure| failure.why.starts_with(part)).count();
+    let (lost, refused, gateway) = (count("exchange:"), count("connect:"), count("502 "));
+    println!(
+        "{lost} were in flight in it, {refused} found nobody listening, the Ingress answered {gateway} with 502"
+    );
+    assert_eq!(
+        lost + refused + gateway,
+        report.failures().count(),
+        "{:#?}",
+        report.failures().collect::<Vec<_>>()
+    );
+    // A client has one request in flight at a time.
+    assert!(lost <= clients, "{lost} of {clients} clients lost a request in flight");
+    assert!(report.last_failure() < 10.0, "{report:?}");
+}
+
+#[test]
+fn a_dead_node_costs_seconds() {
+    node_fault("a node without the database dies", Broken::kill);
+}
+
+#[test]
+fn a_node_that_is_cut_off_costs_seconds() {
+    node_fault("a node without the database loses its network", Broken::cut);
+}
+
+fn node_fault(what: &str, fault: fn(&str) -> Broken) {
+    let roster = Installation::ready();
+    let database = roster.database_node();
+    let node = nodes().into_iter().find(|node| *node != database).expect("a node without the database");
+    roster.spread();
+    let here = |node: &str| roster.pods().iter().filter(|pod| pod["spec"]["nodeName"] == *node).count();
+    let mut traffic = Traffic::start_on(&roster, std::slice::from_ref(&database));
+    traffic.mark();
+    let start = Instant::now();
+    let broken = fault(&node);
+    let noticed = broken.noticed().as_secs_f64();
+    let replaced = || {
+        let deployment = roster.ask(&["get", "deployment", "roster"]);
+        deployment["status"]["availableReplicas"] == deployment["spec"]["replicas"] && here(&database) >= 2
+    };
+    eventually(LIMIT, "the lost pods are replaced on other nodes", replaced);
+    let well = start.elapsed().as_secs_f64();
+    traffic.well_again(LIMIT);
+    let report = traffic
+        .end(&roster)
+        .print(&format!("{what}: noticed after {noticed:.1} s, as many pods as before after {well:.1} s"));
+    assert!(report.last_failure() < noticed + AFTER_NOTICE, "{:#?}", report.failures().collect::<Vec<_>>());
+    println!("the node is ready {:.1} s after it was mended", broken.mend().as_secs_f64());
+    roster.kubectl(&["rollout", "restart", "deployment/roster"]);
+    roster.rolled_out();
+}
+
+/// Reads and writes are refused meanwhile, and nothing has to be done but to start the node.
+#[test]
+fn the_node_of_the_database_dies_and_comes_back() {
+    let roster = Installation::ready();
+    roster.spread();
+    let database = roster.database_node();
+    let others: Vec<String> = nodes().into_iter().filter(|node| *node != database).collect();
+    let mut traffic = Traffic::start_on(&roster, &others);
+    traffic.mark();
+    let start = Instant::now();
+    let broken = Broken::kill(&database);
+    let failing = eventually(LIMIT, "requests fail without a database", || traffic.failed() > 10);
+    let noticed = broken.noticed().as_secs_f64();
+    let mended = broken.mend().as_secs_f64();
+    let again = traffic.well_again(LIMIT).as_secs_f64();
+    roster.settled();
+    let (all, failing) = (start.elapsed().as_secs_f64(), failing.as_secs_f64());
+    let report = traffic.end(&roster).print(&format!(
+        "the database's node dies: failures after {failing:.1} s, noticed after {noticed:.1} s, started again and \
+         ready in {mended:.1} s, requests succeed {again:.1} s later, all pods ready {all:.1} s after the fault"
+    ));
+    let refused = report.failures().filter(|failure| failure.why.starts_with("503 ")).count();
+    println!("{refused} of {} failures were answers with 503", report.failures().count());
+    assert!(refused > 0, "{:#?}", report.failures().collect::<Vec<_>>());
+}
+
+/// A pod that sees the processes of its node.
+struct Killer {
+    node: String,
+}
+
+const TOOLS: &str = "roster-e2e-tools";
+
+impl Killer {
+    fn new(node: &serde_json::Value) -> Self {
+        apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": TOOLS, "labels": { "pod-security.kubernetes.io/enforce": "privileged" },
+        } }));
+        Self { node: node.as_str().unwrap().to_owned() }
+    }
+
+    /// Sends SIGKILL to the processes of a container.
+    fn kill(&self, container: &str) {
+        let id = container.rsplit('/').next().unwrap();
+        let script = format!(
+            "killed=1; for process in /proc/[0-9]*; do if grep -q {id} $process/cgroup 2>/dev/null; then \
+             kill -9 ${{process#/proc/}} && killed=0; fi; done; exit $killed"
+        );
+        let name = fresh("killer");
+        let mut killer = pod(TOOLS, &name, Some(&self.node), "postgres:17", &["-c".to_owned(), script]);
+        let spec = &mut killer["spec"];
+        spec["hostPID"] = json!(true);
+        spec["volumes"] = json!([]);
+        spec["securityContext"] = json!({});
+        spec["containers"][0]["volumeMounts"] = json!([]);
+        spec["containers"][0]["command"] = json!(["bash"]);
+        spec["containers"][0]["securityContext"] =
+            json!({ "runAsUser": 0, "capabilities": { "add": ["KILL"] } });
+        apply(&killer);
+        let phase = || {
+            let pod = super::cluster::ask(&["get", "pod", &name, "--namespace", TOOLS]);
+            pod["status"]["phase"].as_str().unwrap_or_default().to_owned()
+        };
+        eventually(LIMIT, "the killer has done its work", || {
+            assert_ne!(phase(), "Failed", "no process of {id} was killed");
+            phase() == "Succeeded"
+        });
+    }
+}
+
+impl Drop for Killer {
+    fn drop(&mut self) {
+        let arguments = ["delete", "namespace", TOOLS, "--wait=false", "--ignore-not-found"];
+        let _ = crate::shell::outcome("kubectl", &arguments);
+    }
+}
