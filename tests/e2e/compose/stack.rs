@@ -68,7 +68,7 @@ impl Stack {
 
     /// Starts what runs by default, and more when it is named.
     pub(crate) fn up(&self, more: &[&str]) {
-        self.run(&[&["up", "--detach"], more].concat());
+        self.run(&[&["up", "--detach"][..], more].concat());
         self.ready();
     }
 
@@ -88,7 +88,7 @@ impl Stack {
         ];
         let mut arguments = vec!["ps", "--all", "--format", "{{.Names}}"];
         for filter in &filters {
-            arguments.extend(["--filter", filter]);
+            arguments.extend(["--filter", filter.as_str()]);
         }
         let mut names: Vec<String> = shell::run("docker", &arguments).lines().map(str::to_owned).collect();
         names.sort();

@@ -75,8 +75,8 @@ fn nothing_may_more_than_it_has_to() {
     }
     // The database is in a network that has no way out, and is published nowhere.
     assert_eq!(stack.inspect("db")["HostConfig"]["PortBindings"], json!({}));
-    let address = &stack.inspect("web")["HostConfig"]["PortBindings"]["8080/tcp"][0]["HostIp"];
-    assert_eq!(address, "127.0.0.1");
+    let web = stack.inspect("web");
+    assert_eq!(web["HostConfig"]["PortBindings"]["8080/tcp"][0]["HostIp"], "127.0.0.1");
 }
 
 #[test]
