@@ -12,6 +12,12 @@ const FILE: &str = "deploy/compose.yaml";
 /// How long a server may take to be ready, or to notice.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
+/// The image of all steps: `roster:dev`, or the one that `ROSTER_TEST_IMAGE` names.
+#[expect(clippy::disallowed_methods, reason = "tests are told what to use by their environment")]
+pub(crate) fn image() -> String {
+    std::env::var("ROSTER_TEST_IMAGE").unwrap_or_else(|_| "roster:dev".to_owned())
+}
+
 /// A project of Compose; gone with its volumes when this value is.
 pub(crate) struct Stack {
     project: &'static str,
@@ -30,7 +36,7 @@ impl Stack {
         let environment = names.iter().zip(&ports).map(|(name, port)| ((*name).to_owned(), port.to_string()));
         let stack = Self {
             project: "roster-e2e",
-            environment: environment.collect(),
+            environment: environment.chain([("IMAGE".to_owned(), image())]).collect(),
             web: ports[0],
             proxy: ports[1],
             prometheus: ports[2],
@@ -47,7 +53,7 @@ impl Stack {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command =
             shell::command("docker", &["compose", "--project-name", self.project, "--file", FILE]);
-        for name in ["COMPOSE_PROFILES", "COMPOSE_FILE", "IMAGE", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+        for name in ["COMPOSE_PROFILES", "COMPOSE_FILE", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value))).args(arguments);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::stack::{Stack, inspect, logs, request};
+use super::stack::{Stack, image, inspect, logs, request};
 use crate::shell::{self, told};
 
 /// From `up` to the first answer, when the images are there.
@@ -42,9 +42,9 @@ fn one_step_and_the_first_answer() {
     }
     let told = logs(&stack.container("migrate")).join("\n");
     assert!(told.starts_with("applied: 0001_"), "{told}");
-    let image = shell::run("docker", &["image", "inspect", "--format", "{{.Id}}", "roster:dev"]);
+    let known = shell::run("docker", &["image", "inspect", "--format", "{{.Id}}", &image()]);
     for service in ["migrate", "seed", "web"] {
-        assert_eq!(stack.inspect(service)["Image"], image, "{service} runs another image");
+        assert_eq!(stack.inspect(service)["Image"], known, "{service} runs another image");
     }
 }
 
