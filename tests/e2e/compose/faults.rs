@@ -31,7 +31,9 @@ fn a_wrong_password_stops_the_start() {
     );
     let migrate = stack.inspect("migrate");
     assert_eq!((&migrate["State"]["ExitCode"], started(&migrate).1), (&Value::from(2), 0));
-    let lines = shell::outcome("docker", &["logs", "--since", &since, &stack.container("migrate")]);
+    let logs_since =
+        ["logs", "--since", since.as_str(), migrate["Name"].as_str().unwrap().trim_start_matches('/')];
+    let lines = shell::outcome("docker", &logs_since);
     let lines = String::from_utf8_lossy(&[lines.stdout, lines.stderr].concat()).into_owned();
     assert_eq!(lines.lines().count(), 1, "{lines}");
     assert!(

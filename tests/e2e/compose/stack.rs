@@ -12,6 +12,12 @@ const FILE: &str = "deploy/compose.yaml";
 /// How long a server may take to be ready, or to notice.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
+/// The image of all steps: `roster:dev`, or the one that `ROSTER_TEST_IMAGE` names.
+#[expect(clippy::disallowed_methods, reason = "tests are told what to use by their environment")]
+pub(crate) fn image() -> String {
+    std::env::var("ROSTER_TEST_IMAGE").unwrap_or_else(|_| "roster:dev".to_owned())
+}
+
 /// A project of Compose; gone with its volumes when this value is.
 pub(crate) struct Stack {
     project: &'static str,
@@ -30,7 +36,7 @@ impl Stack {
         let environment = names.iter().zip(&ports).map(|(name, port)| ((*name).to_owned(), port.to_string()));
         let stack = Self {
             project: "roster-e2e",
-            environment: environment.collect(),
+            environment: environment.chain([("IMAGE".to_owned(), image())]).collect(),
             web: ports[0],
             proxy: ports[1],
             prometheus: ports[2],
@@ -47,7 +53,7 @@ impl Stack {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command =
             shell::command("docker", &["compose", "--project-name", self.project, "--file", FILE]);
-        for name in ["COMPOSE_PROFILES", "COMPOSE_FILE", "IMAGE", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+        for name in ["COMPOSE_PROFILES", "COMPOSE_FILE", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value))).args(arguments);
@@ -68,7 +74,7 @@ impl Stack {
 
     /// Starts what runs by default, and more when it is named.
     pub(crate) fn up(&self, more: &[&str]) {
-        self.run(&[&["up", "--detach"], more].concat());
+        self.run(&[&["up", "--detach"][..], more].concat());
         self.ready();
     }
 
@@ -88,7 +94,7 @@ impl Stack {
         ];
         let mut arguments = vec!["ps", "--all", "--format", "{{.Names}}"];
         for filter in &filters {
-            arguments.extend(["--filter", filter]);
+            arguments.extend(["--filter", filter.as_str()]);
         }
         let mut names: Vec<String> = shell::run("docker", &arguments).lines().map(str::to_owned).collect();
         names.sort();

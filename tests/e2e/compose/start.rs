@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::stack::{Stack, inspect, logs, request};
+use super::stack::{Stack, image, inspect, logs, request};
 use crate::shell::{self, told};
 
 /// From `up` to the first answer, when the images are there.
@@ -42,9 +42,9 @@ fn one_step_and_the_first_answer() {
     }
     let told = logs(&stack.container("migrate")).join("\n");
     assert!(told.starts_with("applied: 0001_"), "{told}");
-    let image = shell::run("docker", &["image", "inspect", "--format", "{{.Id}}", "roster:dev"]);
+    let known = shell::run("docker", &["image", "inspect", "--format", "{{.Id}}", &image()]);
     for service in ["migrate", "seed", "web"] {
-        assert_eq!(stack.inspect(service)["Image"], image, "{service} runs another image");
+        assert_eq!(stack.inspect(service)["Image"], known, "{service} runs another image");
     }
 }
 
@@ -75,8 +75,8 @@ fn nothing_may_more_than_it_has_to() {
     }
     // The database is in a network that has no way out, and is published nowhere.
     assert_eq!(stack.inspect("db")["HostConfig"]["PortBindings"], json!({}));
-    let address = &stack.inspect("web")["HostConfig"]["PortBindings"]["8080/tcp"][0]["HostIp"];
-    assert_eq!(address, "127.0.0.1");
+    let web = stack.inspect("web");
+    assert_eq!(web["HostConfig"]["PortBindings"]["8080/tcp"][0]["HostIp"], "127.0.0.1");
 }
 
 #[test]
