@@ -1,11 +1,11 @@
 //! What every handler is given.
 
 use std::ops::Deref;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use thiserror::Error;
 
 use crate::auth::caller::Caller;
 use crate::auth::gate::Gate;
@@ -75,33 +75,44 @@ pub struct Texts {
     pub docs_policy: String,
 }
 
-/// Whether the database answers and the schema is new enough, as last seen.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<ReadinessState>);
+/// Why the service is not ready.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unready {
+    /// The database was not looked at yet.
+    #[error("starting")]
+    Starting,
+    /// The database does not answer, or not as it should.
+    #[error("{0}")]
+    Database(String),
+    /// The database answers, and its schema is not what this program needs.
+    #[error("{0}")]
+    Schema(String),
+}
 
-#[derive(Debug, Default)]
-struct ReadinessState {
-    ready: AtomicBool,
-    reason: std::sync::Mutex<String>,
+/// Whether the database answers and the schema is new enough, as last seen.
+#[derive(Clone, Debug)]
+pub struct Readiness(Arc<Mutex<Result<(), Unready>>>);
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Err(Unready::Starting))))
+    }
 }
 
 impl Readiness {
     /// Sets the state; `Err` says why the service is not ready.
-    pub fn set(&self, state: Result<(), String>) {
-        let ready = state.is_ok();
-        if let Ok(mut reason) = self.0.reason.lock() {
-            *reason = state.err().unwrap_or_default();
-        }
-        self.0.ready.store(ready, Ordering::Release);
+    pub fn set(&self, state: Result<(), Unready>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Whether the database answers, whatever its schema.
+    pub fn database_answers(&self) -> bool {
+        matches!(self.get(), Ok(()) | Err(Unready::Schema(_)))
     }
 
     /// The state; `Err` says why the service is not ready.
-    pub fn get(&self) -> Result<(), String> {
-        if self.0.ready.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let reason = self.0.reason.lock().map(|reason| reason.clone()).unwrap_or_default();
-        Err(if reason.is_empty() { "starting".to_owned() } else { reason })
+    pub fn get(&self) -> Result<(), Unready> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

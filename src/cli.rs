@@ -202,7 +202,9 @@ async fn migrate(config: MigrateConfig) -> Result<(), Failure> {
         return Err(OpenError::Never("the database file does not exist".to_owned()).into());
     }
     let store = open(&config.url, config.wait, false).await?;
-    let outcome = if config.check { check_schema(&store).await } else { apply_migrations(&store).await };
+    let role = config.grant_to.as_deref();
+    let outcome =
+        if config.check { check_schema(&store).await } else { apply_migrations(&store, role).await };
     store.close().await;
     outcome
 }
@@ -219,8 +221,8 @@ async fn check_schema(store: &Store) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn apply_migrations(store: &Store) -> Result<(), Failure> {
-    let applied = store.migrate(Clock::System.now()).await?;
+async fn apply_migrations(store: &Store, role: Option<&str>) -> Result<(), Failure> {
+    let applied = store.migrate_for(Clock::System.now(), role).await?;
     if applied.is_empty() {
         print("nothing to apply\n");
     } else {

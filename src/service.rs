@@ -3,6 +3,7 @@
 mod application;
 mod background;
 mod bootstrap;
+mod gauges;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ use crate::store::migrate::MigrateError;
 use crate::store::{OpenError, Store, StoreOptions, Target};
 use crate::telemetry::Metrics;
 use application::{application, panicked};
-use background::{note_uses, probe, register, register_tls, sweep, watch};
+use background::{note_uses, probe, sweep, watch};
+use gauges::{count_users, register, register_tls, watch_feed};
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -119,13 +121,20 @@ impl Service {
             tokio::spawn(watch(store.clone(), readiness.clone())),
             tokio::spawn(sweep(store.clone(), parts.clock.clone())),
             tokio::spawn(note_uses(tokens.clone())),
+            tokio::spawn(count_users(store.clone(), readiness.clone(), parts.metrics.clone())),
+            tokio::spawn(watch_feed(
+                store.clone(),
+                readiness.clone(),
+                parts.metrics.clone(),
+                parts.clock.clone(),
+            )),
         ];
         background.extend(bootstrap::begin(config, &store, &parts).await);
         background.extend(certificates.map(|watch| tokio::spawn(watch.run())));
         let app = application(config, &store, &tokens, &parts)?;
         let limits = limits(config);
         let stats = Arc::new(ServerStats::default());
-        register(&parts.metrics, &store, &stats);
+        register(&parts.metrics, &store, &stats, config.server.max_connections);
         if let Some(tls) = &tls {
             register_tls(&parts.metrics, tls, &stats, &parts.clock);
         }
@@ -210,6 +219,7 @@ async fn open(config: &ServeConfig, parts: &Parts) -> Result<Store, StartError> 
 }
 
 fn start_ops(listener: TcpListener, readiness: &Readiness, parts: &Parts) -> OpsPort {
+    gauges::register_readiness(&parts.metrics, readiness, &parts.shutdown);
     let state = Ops {
         readiness: readiness.clone(),
         shutdown: parts.shutdown.clone(),

@@ -34,7 +34,7 @@ pub async fn ready(State(ops): State<Ops>) -> Response {
     }
     match ops.readiness.get() {
         Ok(()) => answer(StatusCode::OK, "ready", None),
-        Err(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, "unready", Some(reason)),
+        Err(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, "unready", Some(reason.to_string())),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{Failure, REFUSED, STOPPED, open, print};
+use super::{Failure, REFUSED, STOPPED, complain, open, print};
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, ExportConfig, ImportConfig, ImportMode};
 use crate::model::actor::Actor;
@@ -28,6 +28,8 @@ use crate::transfer::reader::ReaderOptions;
 const TOLD_MAX: u64 = 100;
 /// Most changes that a dry run shows.
 const SAMPLE: usize = 20;
+/// Between two looks at a schema that somebody else brings up to date.
+const SCHEMA_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     let options = import_options(&config)?;
@@ -243,7 +245,8 @@ pub(super) fn interruptible() -> Result<Shutdown, Failure> {
     Ok(shutdown)
 }
 
-/// Opens a database whose schema is as this program needs it.
+/// Opens a database whose schema is as this program needs it. Without a limit to the waiting (`wait` is `None`) that
+/// includes the schema: in a cluster, nothing says that whoever migrates begins first.
 pub(super) async fn open_ready(
     url: &DatabaseUrl,
     wait: Option<Duration>,
@@ -257,10 +260,19 @@ pub(super) async fn open_ready(
         .into());
     }
     let store = open(url, wait, read_only).await?;
-    let state = store.schema_state().await?;
-    if !state.pending.is_empty() {
+    let mut told = false;
+    loop {
+        let state = store.schema_state().await?;
+        if state.pending.is_empty() {
+            return Ok(store);
+        }
         let pending = state.pending.join(", ");
-        return Err(format!("the schema is not up to date ({pending}); run roster migrate first").into());
+        if wait.is_some() {
+            return Err(format!("the schema is not up to date ({pending}); run roster migrate first").into());
+        }
+        if !std::mem::replace(&mut told, true) {
+            complain(&format!("the schema is not up to date ({pending}); waiting for roster migrate"));
+        }
+        tokio::time::sleep(SCHEMA_PAUSE).await;
     }
-    Ok(store)
 }

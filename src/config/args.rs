@@ -158,6 +158,9 @@ pub(super) struct MigrateArgs {
     /// Change nothing; exit with 0 if the schema is up to date, with 1 if it is not
     #[arg(long)]
     pub(super) check: bool,
+    /// Also give this role of PostgreSQL the rights that a server takes which does not migrate
+    #[arg(long, value_name = "ROLE", conflicts_with = "check")]
+    pub(super) grant_to: Option<String>,
     #[command(flatten)]
     pub(super) database: DatabaseArgs,
 }

@@ -33,8 +33,10 @@ impl Environment {
     /// otherwise leave the default in force without a word.
     pub(super) fn unknown_variables(&self, known: &[String]) -> Vec<String> {
         let set = self.0.iter().filter(|(_, value)| !value.is_empty());
+        let services = self.services();
         set.map(|(name, _)| name.to_string_lossy())
             .filter(|name| name.starts_with(PREFIX) && !is_foreign(name))
+            .filter(|name| !services.iter().any(|service| tells_of(service, name)))
             .filter(|name| !known.iter().any(|known| known == name))
             .map(|name| match nearest(&name, known) {
                 Some(nearest) => format!("{name:?} is not a known variable; the nearest is {nearest}"),
@@ -42,6 +44,24 @@ impl Environment {
             })
             .collect()
     }
+
+    /// What the variables of Kubernetes' other Services begin with: `ROSTER_DATABASE_` of one called `roster-database`.
+    /// Both its host and its port are there.
+    fn services(&self) -> Vec<String> {
+        let names = self.0.keys().filter_map(|name| name.to_str());
+        let starts = names.filter_map(|name| name.strip_suffix("SERVICE_HOST"));
+        starts
+            .filter(|start| start.starts_with(PREFIX) && start.ends_with('_'))
+            .filter(|start| self.get(&format!("{start}SERVICE_PORT")).is_some())
+            .map(ToOwned::to_owned)
+            .collect()
+    }
+}
+
+/// Whether Kubernetes set the name for the Service whose variables begin with `start`.
+fn tells_of(start: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(start);
+    rest.is_some_and(|rest| rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_"))
 }
 
 /// Whether the name is left to others: to the tests, or to Kubernetes, which gives each container the

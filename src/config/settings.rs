@@ -123,6 +123,8 @@ pub struct MigrateConfig {
     pub wait: Option<Duration>,
     /// Only tell whether the schema is up to date.
     pub check: bool,
+    /// The role of PostgreSQL that is to serve.
+    pub grant_to: Option<String>,
 }
 
 /// The settings of `health`.
@@ -179,7 +181,12 @@ pub(super) fn demo(sources: &mut Sources<'_>, args: &DemoArgs) -> Option<DemoCon
 
 pub(super) fn migrate(sources: &mut Sources<'_>, args: &MigrateArgs) -> Option<MigrateConfig> {
     let (url, wait) = target(sources, &args.database)?;
-    Some(MigrateConfig { url, wait, check: args.check })
+    let grant_to = args.grant_to.clone();
+    if grant_to.is_some() && url.sqlite_path().is_some() {
+        sources.problem("--grant-to: SQLite has no roles that rights could be given to".to_owned());
+        return None;
+    }
+    Some(MigrateConfig { url, wait, check: args.check, grant_to })
 }
 
 pub(super) fn health(sources: &mut Sources<'_>, args: &HealthArgs) -> Option<HealthConfig> {

@@ -43,6 +43,11 @@ impl Lookups {
         Self { queue }
     }
 
+    /// A look at the queue that does not keep the workers going.
+    pub fn queue(&self) -> Queue {
+        Queue(self.queue.downgrade())
+    }
+
     /// The user with this id, if there is one.
     pub async fn get(&self, id: i64) -> Answer {
         let (answer, answered) = oneshot::channel();
@@ -50,6 +55,19 @@ impl Lookups {
             .try_send(Lookup { id, answer })
             .map_err(|_| StoreError::Unavailable("too many lookups are waiting".to_owned()))?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Internal("a lookup was dropped".to_owned())))
+    }
+}
+
+/// The lookups that wait; see [`Lookups::queue`].
+#[derive(Clone)]
+pub struct Queue(mpsc::WeakSender<Lookup>);
+
+impl Queue {
+    /// How many lookups wait, and how many may; `None` when the workers are gone.
+    pub fn length(&self) -> Option<(u32, u32)> {
+        let queue = self.0.upgrade()?;
+        let max = queue.max_capacity();
+        Some((u32::try_from(max - queue.capacity()).ok()?, u32::try_from(max).ok()?))
     }
 }
 

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::gauges::register_lookups;
 use super::{Parts, StartError};
 use crate::address::{PeerAddress, TrustedProxies};
 use crate::api::docs;
@@ -39,9 +40,11 @@ pub(super) fn application(
     let limits =
         RequestLimits { max_body: config.server.max_body_bytes, timeout: config.server.request_timeout };
     let gate = gate(config, tokens, parts)?;
+    let lookups = Lookups::start(store);
+    register_lookups(&parts.metrics, &lookups);
     let app = App::from(Shared {
         store: store.clone(),
-        lookups: Lookups::start(store),
+        lookups,
         gate: gate.clone(),
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),

@@ -6,4 +6,5 @@
 
 mod docker;
 mod load;
+mod manifests;
 mod shell;

@@ -29,8 +29,8 @@ Settings:
   (ROSTER_REQUEST_TIMEOUT); a flag wins over a variable, a variable over the default. An empty
   variable counts as unset. A secret may also be read from a file that a variable ending in _FILE
   names; a newline at its end is dropped. An unknown ROSTER_ variable is an error, except for
-  ROSTER_TEST_* and for what Kubernetes sets for a Service called roster: ROSTER_SERVICE_*,
-  ROSTER_PORT and ROSTER_PORT_*. Durations are seconds, or carry a unit: 250ms, 5s, 2m, 1h.
+  ROSTER_TEST_* and for what Kubernetes sets for a Service called roster or roster-NAME, such as
+  ROSTER_SERVICE_HOST, ROSTER_PORT and ROSTER_NAME_PORT. Durations are seconds, or carry a unit: 250ms, 5s, 2m, 1h.
 
 Exit codes:
   0      success

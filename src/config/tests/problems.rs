@@ -48,6 +48,24 @@ fn variables_of_others_are_ignored() {
 }
 
 #[test]
+fn variables_of_other_services_are_ignored() {
+    let host = ("ROSTER_DATABASE_SERVICE_HOST", "10.0.0.1");
+    let port = ("ROSTER_DATABASE_SERVICE_PORT", "5432");
+    let of_the_service = [
+        ("ROSTER_DATABASE_SERVICE_PORT_POSTGRESQL", "5432"),
+        ("ROSTER_DATABASE_PORT", "tcp://10.0.0.1:5432"),
+        ("ROSTER_DATABASE_PORT_5432_TCP_ADDR", "10.0.0.1"),
+    ];
+    for one in of_the_service {
+        assert!(run("man", &[host, port, one]).is_ok(), "{one:?}");
+        // Without the pair that Kubernetes always sets, it is a typing error.
+        assert!(run("man", &[host, one]).is_err() && run("man", &[port, one]).is_err(), "{one:?}");
+    }
+    assert!(run("man", &[host, port, ("ROSTER_DATABASE_WIAT", "0")]).is_err());
+    assert!(run("man", &[host, port, ("ROSTER_DATABASES_PORT", "1")]).is_err());
+}
+
+#[test]
 fn all_that_is_wrong_is_said_at_once() {
     let variables = [
         ("ROSTER_LISTN", "x"),

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::openmetrics::Exposition;
 use crate::support::{Server, both, client};
 
-async fn scrape(client: &Client, ops: &str) -> Exposition {
+pub(super) async fn scrape(client: &Client, ops: &str) -> Exposition {
     let response = client.get(format!("{ops}/metrics")).send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(
