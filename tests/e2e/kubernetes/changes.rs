@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::cluster::{Drained, nodes};
+use super::cluster::{Closed, nodes};
 use super::installation::{Installation, name_of};
 use super::traffic::Traffic;
 use crate::shell::eventually;
@@ -42,7 +42,7 @@ fn a_drain_of_each_node_fails_no_request() {
     let roster = Installation::ready();
     let traffic = Traffic::start(&roster);
     for node in nodes() {
-        let drained = Drained::drain(&node, SELECTOR);
+        let drained = Closed::drain(&node, SELECTOR);
         let here = || roster.pods().iter().any(|pod| pod["spec"]["nodeName"] == *node);
         eventually(Duration::from_mins(1), "the drained node has no pods of Roster", || !here());
         roster.settled();
