@@ -11,7 +11,7 @@ const IMAGE: &str = "roster:dev";
 /// The load client's.
 const LOAD: &str = "roster-load:dev";
 /// That of the release after this one, for tests of an upgrade.
-const NEXT: &str = "roster:next";
+const NEXT: &str = "roster-next:dev";
 /// The database's. Nodes may have it, or a registry to pull it from.
 const DATABASE: &str = "postgres:17";
 

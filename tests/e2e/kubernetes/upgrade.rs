@@ -7,7 +7,7 @@ use super::traffic::{Traffic, fresh};
 use crate::shell::run;
 
 /// The image of the release after this one in the local engine.
-const NEXT: &str = "roster:next";
+const NEXT: &str = "roster-next:dev";
 
 /// N-1 is this commit, N a build with one more migration, whose column it writes and reads. So N-1 runs on the schema
 /// of N, while it is replaced and after it is back.
