@@ -222,11 +222,7 @@ async fn check_schema(store: &Store) -> Result<(), Failure> {
 }
 
 async fn apply_migrations(store: &Store, role: Option<&str>) -> Result<(), Failure> {
-    let now = Clock::System.now();
-    let applied = match role {
-        Some(_) => store.migrate_for(now, role).await?,
-        None => store.migrate(now).await?,
-    };
+    let applied = store.migrate_for(Clock::System.now(), role).await?;
     if applied.is_empty() {
         print("nothing to apply\n");
     } else {

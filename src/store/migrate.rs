@@ -145,14 +145,14 @@ impl Store {
     /// Applies what is missing; gives the names of what was applied. `now` in microseconds since 1970-01-01 UTC.
     /// Several programs may call this at the same time: one works, the others wait.
     pub async fn migrate(&self, now: i64) -> Result<Vec<&'static str>, MigrateError> {
-        if self.schema_state().await?.pending.is_empty() {
-            return Ok(Vec::new());
-        }
         self.migrate_for(now, None).await
     }
 
     /// The same, and in the same transaction gives a role of PostgreSQL the rights that `serve` takes.
     pub async fn migrate_for(&self, now: i64, role: Option<&str>) -> Result<Vec<&'static str>, MigrateError> {
+        if role.is_none() && self.schema_state().await?.pending.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut tx = self.begin_alone().await?;
         on!(&mut tx, connection => sqlx::query(CREATE_LIST).execute(connection).await.map(drop))?;
         let applied: Applied =

@@ -5,5 +5,7 @@
 #![expect(clippy::print_stdout, reason = "what was measured is printed")]
 
 mod kubernetes;
+mod docker;
 mod load;
+mod manifests;
 mod shell;

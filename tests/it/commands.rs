@@ -28,7 +28,7 @@ impl Ended {
         assert!(!all.contains(SECRET) && !all.contains("panicked"), "{self:?}");
     }
 
-    fn assert_done(&self) -> &str {
+    pub(crate) fn assert_done(&self) -> &str {
         assert!(self.code == 0 && self.stderr.is_empty(), "{self:?}");
         &self.stdout
     }

@@ -11,9 +11,9 @@ use crate::support::{Database, Engine, Program, Server, client, eventually};
 /// More than the buffers of the system take of an answer that nobody reads.
 const USERS: usize = 400;
 const PROFILE: usize = 60_000;
-const WHOLE_LIST: &str = "GET /users?fields=profile HTTP/1.1\r\nhost: localhost\r\n\r\n";
+pub(crate) const WHOLE_LIST: &str = "GET /users?fields=profile HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-async fn fill(url: &str) {
+pub(crate) async fn fill(url: &str) {
     let text = "x".repeat(PROFILE);
     let client = client();
     for part in 0..USERS / 10 {
@@ -26,7 +26,7 @@ async fn fill(url: &str) {
 }
 
 /// The value of a metric without labels.
-async fn metric(ops: &str, name: &str) -> f64 {
+pub(crate) async fn metric(ops: &str, name: &str) -> f64 {
     let text = client().get(format!("{ops}/metrics")).send().await.unwrap().text().await.unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("{name} in {text}")).parse().unwrap()

@@ -3,9 +3,9 @@
 mod attacks;
 mod http;
 mod identity_provider;
-mod issuer;
-mod keys;
-mod kubernetes;
+pub(crate) mod issuer;
+pub(crate) mod keys;
+pub(crate) mod kubernetes;
 mod lifetimes;
 mod log;
 mod mapping;

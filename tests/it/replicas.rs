@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::replicas::wanted;
-use crate::support::{Engine, Server, both};
+use crate::support::{Server, both};
 
 /// Requests with this method that a service has counted.
 async fn requests(server: &Server, ops: &str, method: &Method) -> f64 {

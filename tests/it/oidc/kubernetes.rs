@@ -30,7 +30,7 @@ const SUBJECT: &str = "system:serviceaccount:shop:sync";
 const HOST: &str = "kubernetes.default.svc.cluster.local";
 
 /// A certificate authority, as PEM, and a server's side of TLS with a certificate of it.
-fn authority(names: &[&str]) -> (String, TlsAcceptor) {
+pub(crate) fn authority(names: &[&str]) -> (String, TlsAcceptor) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca_key = KeyPair::generate().unwrap();

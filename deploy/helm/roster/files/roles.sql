@@ -6,7 +6,5 @@ CREATE ROLE roster LOGIN PASSWORD :'app_password';
 ALTER DATABASE roster OWNER TO roster_owner;
 REVOKE ALL ON DATABASE roster FROM PUBLIC;
 GRANT CONNECT ON DATABASE roster TO roster;
-ALTER DEFAULT PRIVILEGES FOR ROLE roster_owner IN SCHEMA public
-  GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO roster;
 -- Nobody logs in as the superuser over the network; within the pod, psql needs no password.
 ALTER ROLE postgres PASSWORD NULL;

@@ -90,6 +90,7 @@ securityContext:
 - name: database-authority
   secret:
     secretName: {{ .Values.database.authoritySecret }}
+    optional: true
     items:
       - key: ca.crt
         path: ca.crt

@@ -9,7 +9,7 @@ template:
     serviceAccountName: {{ include "roster.fullname" . }}-jobs
     {{- include "roster.pod" . | nindent 4 }}
     containers:
-      - {{- include "roster.jobContainer" (list . "migrate" (list "migrate")) | nindent 8 }}
+      - {{- include "roster.jobContainer" (list . "migrate" (list "migrate" "--grant-to" .Values.migrate.grantTo)) | nindent 8 }}
         env:
           {{- include "roster.jobEnv" . | nindent 10 }}
         volumeMounts:

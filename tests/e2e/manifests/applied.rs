@@ -1,0 +1,152 @@
+//! What a real cluster says: no warning under Pod Security `restricted`, and a release that works.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::render::{COMPONENTS, VALUES, chart, fed, kind, objects, overlay, with_components};
+use crate::shell::{command, outcome, run, told};
+
+/// A namespace with the labels of the base's; it goes with this value.
+struct Namespace(String);
+
+impl Namespace {
+    fn create(purpose: &str) -> Self {
+        let name = format!("roster-{purpose}-{}", std::process::id());
+        let base = objects(&overlay("local")).into_iter().find(|object| kind(object) == "Namespace");
+        let mut object = base.unwrap();
+        object["metadata"]["name"] = json!(name);
+        let apply = ["apply", "--server-side", "--filename", "-"];
+        fed("kubectl", &apply, &object.to_string());
+        Self(name)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        outcome("kubectl", &["delete", "namespace", &self.0, "--wait=false"]);
+    }
+}
+
+/// The same objects elsewhere. The cluster's own objects get names that nobody else has.
+fn moved(objects: Vec<Value>, namespace: &Namespace) -> String {
+    let objects = objects.into_iter().filter(|object| kind(object) != "Namespace").map(|mut object| {
+        if kind(&object) == "ClusterRoleBinding" {
+            object["metadata"]["name"] = json!(namespace.0);
+        } else {
+            object["metadata"]["namespace"] = json!(namespace.0);
+        }
+        object
+    });
+    json!({ "apiVersion": "v1", "kind": "List", "items": objects.collect::<Vec<_>>() }).to_string()
+}
+
+/// CloudNativePG's kind, whose operator is not here, for as long as this value lives: its definition comes from the
+/// operator's Go module, where there is a `go` that can fetch it. In a cluster that has the operator it is left alone.
+struct Definition(Option<String>);
+
+impl Definition {
+    fn install() -> Self {
+        const MODULE: &str = "github.com/cloudnative-pg/cloudnative-pg@v1.27.0";
+        let go = command("go", &["mod", "download", "-json", MODULE]).env("GO111MODULE", "on").output();
+        let described = go.ok().and_then(|output| serde_json::from_slice::<Value>(&output.stdout).ok());
+        let directory = described.as_ref().and_then(|module| module["Dir"].as_str());
+        let Some(directory) = directory.filter(|_| !has_kind(CLUSTERS)) else { return Self(None) };
+        let path = format!("{directory}/config/crd/bases/postgresql.cnpg.io_clusters.yaml");
+        run("kubectl", &["apply", "--server-side", "--filename", &path]);
+        run(
+            "kubectl",
+            &["wait", "--for=condition=Established", "--timeout=30s", "customresourcedefinition", CLUSTERS],
+        );
+        Self(Some(path))
+    }
+}
+
+impl Drop for Definition {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            outcome("kubectl", &["delete", "--filename", path]);
+        }
+    }
+}
+
+const CLUSTERS: &str = "clusters.postgresql.cnpg.io";
+
+fn has_kind(name: &str) -> bool {
+    outcome("kubectl", &["get", "customresourcedefinition", name]).status.success()
+}
+
+/// Objects of kinds that this cluster has; of the others, which is said.
+fn known(render: &str, objects: Vec<Value>) -> Vec<Value> {
+    const KINDS: [(&str, &str); 4] = [
+        ("Cluster", CLUSTERS),
+        ("HTTPRoute", "httproutes.gateway.networking.k8s.io"),
+        ("ServiceMonitor", "servicemonitors.monitoring.coreos.com"),
+        ("PrometheusRule", "prometheusrules.monitoring.coreos.com"),
+    ];
+    let (known, unknown): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(|object| {
+        let definition = KINDS.iter().find(|(name, _)| *name == kind(object));
+        definition.is_none_or(|(_, definition)| has_kind(definition))
+    });
+    for object in unknown {
+        println!("{render}: not asked, for this cluster has no {}", kind(&object));
+    }
+    known
+}
+
+/// `fed` fails at the first warning: Pod Security's, or one of the API server about a field.
+#[test]
+fn nothing_that_is_applied_is_warned_of() {
+    let (namespace, _definition) = (Namespace::create("apply"), Definition::install());
+    let mut renders: Vec<(String, String)> =
+        COMPONENTS.iter().map(|list| (list.join(" and "), with_components(list))).collect();
+    renders.push(("production".to_owned(), overlay("production")));
+    renders.extend(VALUES.iter().map(|(name, values)| (format!("chart, {name}"), chart(values))));
+    for (render, yaml) in renders {
+        let objects = known(&render, objects(&yaml));
+        let apply = ["apply", "--server-side", "--dry-run=server", "--filename", "-"];
+        let count = objects.iter().filter(|object| kind(object) != "Namespace").count();
+        let said = fed("kubectl", &apply, &moved(objects, &namespace));
+        assert_eq!(said.lines().count(), count, "{render}: {said}");
+    }
+}
+
+/// Secrets, the chart, its own tests; then away with it.
+fn install(purpose: &str, secrets: &[&str], values: &[&str]) {
+    let namespace = Namespace::create(purpose);
+    let start = Instant::now();
+    run("deploy/kubernetes/make-secrets", &[secrets, &[&namespace.0, "roster"]].concat());
+    let mut arguments = vec!["install", "roster", "deploy/helm/roster", "--namespace", &namespace.0];
+    arguments.extend([
+        "--wait",
+        "--timeout",
+        "180s",
+        "--set",
+        "image.tag=dev",
+        "--set",
+        "ingress.enabled=false",
+    ]);
+    arguments.extend(values.iter().flat_map(|value| ["--set", *value]));
+    let installed = outcome("helm", &arguments);
+    let pods = ["get", "pods", "--namespace", &namespace.0];
+    assert!(installed.status.success(), "{}\n{}", told(&installed), told(&outcome("kubectl", &pods)));
+    println!("helm install, {purpose}: all replicas are ready after {:.1} s", start.elapsed().as_secs_f64());
+    let tested = outcome("helm", &["test", "roster", "--namespace", &namespace.0, "--timeout", "120s"]);
+    assert!(tested.status.success(), "{}", told(&tested));
+    run("helm", &["uninstall", "roster", "--namespace", &namespace.0, "--wait"]);
+    let left = run(
+        "kubectl",
+        &["get", "deployments,services,networkpolicies", "--namespace", &namespace.0, "-o", "name"],
+    );
+    assert_eq!(left, "");
+}
+
+#[test]
+fn the_chart_installs_and_passes_its_own_tests() {
+    install("chart", &[], &["initialData.enabled=true", "clusterIssuer.enabled=true"]);
+}
+
+#[test]
+fn the_chart_installs_on_sqlite() {
+    install("sqlite", &["--sqlite"], &["database.kind=sqlite", "replicas=1"]);
+}
