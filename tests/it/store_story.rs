@@ -157,6 +157,7 @@ async fn schema(store: &Store) {
     assert!(matches!(store.lookup(&[1]).await, Err(StoreError::Unavailable(_))), "there is no table yet");
     assert_eq!(store.migrate(START).await.unwrap(), names);
     assert_eq!(store.migrate(START).await.unwrap(), Vec::<&str>::new());
+    assert!(store.migrate_for(START, Some("nobody")).await.is_err(), "there is no such role, or none at all");
     assert_eq!(store.schema_state().await.unwrap(), SchemaState::default());
     assert_eq!(store.probe().await.unwrap(), SchemaState::default());
     let nothing = Standing { position: Position::default(), quiet: true };

@@ -4,7 +4,7 @@ use crate::shell::root;
 
 use super::chart::documentation;
 
-const RULE: &str = "# Made from deploy/prometheus/alerts.yaml: ROSTER_TEST_BLESS=1 cargo xtask e2e kubernetes -- generated\n\
+const RULE: &str = "# Made from deploy/prometheus/alerts.yaml: ROSTER_TEST_BLESS=1 cargo xtask e2e kubernetes --no-guide -- generated\n\
     apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: roster\n  labels:\n    \
     app.kubernetes.io/name: roster\n    app.kubernetes.io/component: server\nspec:\n";
 
