@@ -23,7 +23,7 @@ fn hadolint_finds_nothing() {
     assert!(output.status.success() && told.is_empty(), "{told}{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// BuildKit's own syntax is a comment in the first lines, mounts, files within the file, and options of COPY.
+/// What only the newer one knows is a comment in the first lines, mounts, files within the file, and options of COPY.
 #[test]
 fn both_builders_can_read_it() {
     let text = std::fs::read_to_string(FILE).unwrap();

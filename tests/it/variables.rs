@@ -33,7 +33,7 @@ shown! {
     database::url_in_a_file("ROSTER_DATABASE_URL_FILE");
     database::wait("ROSTER_DATABASE_WAIT");
     database::connections("ROSTER_DATABASE_CONNECTIONS");
-    database::timeout("ROSTER_DATABASE_TIMEOUT");
+    database::connection_timeout("ROSTER_DATABASE_TIMEOUT");
     database::migrate("ROSTER_MIGRATE");
     database::read_only("ROSTER_READ_ONLY");
     listening::listen("ROSTER_LISTEN");

@@ -93,7 +93,9 @@ fn build(workspace: &Workspace, target: &Path, epoch: &str) -> Result<String, Fa
     if needs_loader(&bytes) != Some(false) {
         return Err(Failure::new(format!("{} is not a static program", program.display())));
     }
-    if !shell::succeeds(Command::new(&program).arg("version")) {
+    let mut version = Command::new(&program);
+    shell::without_settings(version.arg("version"));
+    if !shell::succeeds(&mut version) {
         let cause = "it takes glibc 2.36 or newer to build one";
         return Err(Failure::new(format!("{} does not start: {cause}", program.display())));
     }

@@ -46,7 +46,7 @@ pub(super) async fn connections(name: &str) {
     assert!(metrics.contains("\nroster_database_connections_max 7\n"), "{metrics}");
 }
 
-pub(super) async fn timeout(name: &str) {
+pub(super) async fn connection_timeout(name: &str) {
     let variables = [("ROSTER_DATABASE_CONNECTIONS", "1"), (name, "200ms")];
     let serving = Serving::on(Database::create(Engine::Postgres).await, &variables).await;
     let mut other = PgConnection::connect(&serving.database.url).await.unwrap();

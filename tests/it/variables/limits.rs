@@ -46,8 +46,8 @@ pub(super) async fn idle_timeout(name: &str) {
     let serving = Serving::with(&[(name, "300ms")]).await;
     let mut idle = Connection::open(&serving.program.url).await.unwrap();
     assert_eq!(idle.post("/users", r#"{"name":"a"}"#).await.unwrap().status, 201);
-    let (rest, reset) = idle.rest(Duration::from_secs(5)).await;
-    assert!(rest.is_empty() && !reset, "{rest:?}");
+    let (bytes, reset) = idle.rest(Duration::from_secs(5)).await;
+    assert!(bytes.is_empty() && !reset, "{bytes:?}");
 }
 
 pub(super) async fn request_timeout(name: &str) {
