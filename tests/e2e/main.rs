@@ -4,8 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "what was measured is printed")]
 
-mod kubernetes;
 mod docker;
+mod kubernetes;
 mod load;
 mod manifests;
 mod shell;
