@@ -79,10 +79,10 @@ impl Exercised {
     async fn new() -> Self {
         let (database, files) = (Database::create(Engine::Sqlite).await, tempfile::tempdir().unwrap());
         let authority = Authority::new();
-        let issued = authority.issue("localhost", 2090);
+        let pair = authority.issue("localhost", 2090);
         let [certificate, key] = ["tls.crt", "tls.key"].map(|name| files.path().join(name));
-        fs::write(&certificate, &issued.certificate).unwrap();
-        fs::write(&key, &issued.key).unwrap();
+        fs::write(&certificate, &pair.certificate).unwrap();
+        fs::write(&key, &pair.key).unwrap();
         let signer = Key::new("first", "ES256");
         let (issuer, collector) = (Issuer::start(&[&signer]).await, Collector::start("127.0.0.1").await);
         let mut command =

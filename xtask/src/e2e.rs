@@ -110,6 +110,10 @@ fn tests(workspace: &Workspace, place: &Place, filters: &[String]) -> Result<(),
 
 /// The tests in a cluster share an installation; it goes when all of them have run.
 fn clean_up() -> Result<(), Failure> {
-    let delete = ["delete", "namespace", "roster-e2e", "--ignore-not-found", "--timeout=180s"];
-    shell::run(Command::new("kubectl").args(delete))
+    let delete = |objects: &[&str]| {
+        shell::run(Command::new("kubectl").arg("delete").args(objects).arg("--ignore-not-found"))
+    };
+    delete(&["namespace", "roster-e2e", "--timeout=180s"])?;
+    // It belongs to no namespace.
+    delete(&["clusterrolebinding", "roster-issuer-keys"])
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::cluster::{Drained, nodes};
+use super::cluster::{Closed, items, nodes, spread};
 use super::installation::{Installation, name_of};
 use super::traffic::Traffic;
 use crate::shell::eventually;
@@ -42,7 +42,7 @@ fn a_drain_of_each_node_fails_no_request() {
     let roster = Installation::ready();
     let traffic = Traffic::start(&roster);
     for node in nodes() {
-        let drained = Drained::drain(&node, SELECTOR);
+        let drained = Closed::drain(&node, SELECTOR);
         let here = || roster.pods().iter().any(|pod| pod["spec"]["nodeName"] == *node);
         eventually(Duration::from_mins(1), "the drained node has no pods of Roster", || !here());
         roster.settled();
@@ -69,6 +69,8 @@ fn scaling_fails_no_request() {
 #[test]
 fn a_deleted_pod_drains_and_is_replaced() {
     let roster = Installation::ready();
+    spread();
+    roster.settled();
     let traffic = Traffic::start(&roster);
     let pod = name_of(&roster.pods()[0]);
     let log = Follow::new(&roster, &pod);
@@ -91,7 +93,9 @@ fn a_deleted_pod_drains_and_is_replaced() {
         unready.as_secs_f64(),
         healed.as_secs_f64()
     );
-    assert!(roster.pods().iter().all(|other| name_of(other) != pod));
+    let pods = roster.pods();
+    assert!(pods.iter().all(|other| name_of(other) != pod));
+    assert_ne!(pods[0]["spec"]["nodeName"], pods[1]["spec"]["nodeName"], "both pods would die with one node");
     traffic.end(&roster).print("a pod deleted").assert_none_failed();
     let log = log.end();
     for message in ["shutting down", "ended"] {
@@ -106,7 +110,7 @@ fn a_deleted_pod_drains_and_is_replaced() {
 /// Whether new connections are led to a pod.
 fn in_service(roster: &Installation, pod: &str) -> bool {
     let slices = roster.ask(&["get", "endpointslices", "--selector", "kubernetes.io/service-name=roster"]);
-    let endpoints = super::cluster::items(&slices).iter().filter_map(|slice| slice["endpoints"].as_array());
+    let endpoints = items(&slices).iter().filter_map(|slice| slice["endpoints"].as_array());
     endpoints.flatten().any(|one| one["targetRef"]["name"] == *pod && one["conditions"]["ready"] == true)
 }
 

@@ -1,5 +1,6 @@
 //! The cluster that `KUBECONFIG` names: asked by kubectl, and broken by commands of its own.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -162,23 +163,53 @@ impl Drop for Broken {
     }
 }
 
-/// A node without this application's pods, on which nothing new is put until this value goes.
-pub(crate) struct Drained {
+/// A node on which nothing new is put until this value goes.
+pub(crate) struct Closed {
     name: String,
 }
 
-impl Drained {
+impl Closed {
+    fn cordon(name: &str) -> Self {
+        kubectl(&["cordon", name]);
+        Self { name: name.to_owned() }
+    }
+
+    /// Evicts those pods that the selector has, too.
     pub(crate) fn drain(name: &str, selector: &str) -> Self {
-        let drained = Self { name: name.to_owned() };
+        let closed = Self::cordon(name);
         let selector = format!("--pod-selector={selector}");
         let rest = ["--ignore-daemonsets", "--delete-emptydir-data", "--timeout=180s"];
         kubectl(&[&["drain", name, &selector][..], &rest].concat());
-        drained
+        closed
     }
 }
 
-impl Drop for Drained {
+impl Drop for Closed {
     fn drop(&mut self) {
         let _ = outcome("kubectl", &["uncordon", &self.name]);
+    }
+}
+
+/// Sees to it that no Deployment has all its pods on one node, where one node is about to fail: the scheduler does not
+/// promise it, and the faults before have driven pods together. Names and the Ingress have to outlive a node as well.
+pub(crate) fn spread() {
+    for deployment in items(&ask(&["get", "deployments", "--all-namespaces"])) {
+        let namespace = deployment["metadata"]["namespace"].as_str().unwrap();
+        let labels = deployment["spec"]["selector"]["matchLabels"].as_object().unwrap();
+        let labels: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap())).collect();
+        let pods = ask(&["get", "pods", "--namespace", namespace, "--selector", &labels.join(",")]);
+        let nodes: BTreeSet<&str> =
+            items(&pods).iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).collect();
+        let Some((node, pod)) = nodes.first().zip(items(&pods).first()) else { continue };
+        if nodes.len() > 1 || items(&pods).len() < 2 {
+            continue;
+        }
+        let closed = Closed::cordon(node);
+        let (pod, name) = (&pod["metadata"]["name"], &deployment["metadata"]["name"]);
+        kubectl(&["delete", "pod", "--namespace", namespace, pod.as_str().unwrap()]);
+        let status = ["--timeout=180s", "--namespace", namespace, "deployment", name.as_str().unwrap()];
+        kubectl(&[&["rollout", "status"][..], &status].concat());
+        drop(closed);
     }
 }

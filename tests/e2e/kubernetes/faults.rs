@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::cluster::{Broken, apply, nodes};
+use super::cluster::{Broken, apply, nodes, spread};
 use super::installation::{Installation, LIMIT, name_of};
 use super::traffic::{Traffic, fresh, pod};
 use crate::shell::eventually;
@@ -66,9 +66,9 @@ fn a_node_that_is_cut_off_costs_seconds() {
 fn node_fault(what: &str, fault: fn(&str) -> Broken) {
     let roster = Installation::ready();
     let database = roster.database_node();
-    let node = nodes().into_iter().find(|node| *node != database).expect("a node without the database");
-    roster.spread();
     let here = |node: &str| roster.pods().iter().filter(|pod| pod["spec"]["nodeName"] == *node).count();
+    let node = nodes().into_iter().find(|node| *node != database && here(node) > 0);
+    let node = node.expect("a node with a pod of Roster and without the database");
     let mut traffic = Traffic::start_on(&roster, std::slice::from_ref(&database));
     traffic.mark();
     let start = Instant::now();
@@ -94,7 +94,7 @@ fn node_fault(what: &str, fault: fn(&str) -> Broken) {
 #[test]
 fn the_node_of_the_database_dies_and_comes_back() {
     let roster = Installation::ready();
-    roster.spread();
+    spread();
     let database = roster.database_node();
     let others: Vec<String> = nodes().into_iter().filter(|node| *node != database).collect();
     let mut traffic = Traffic::start_on(&roster, &others);

@@ -119,18 +119,6 @@ impl Installation {
         items(&list).to_vec()
     }
 
-    /// Sees to it that not all pods run on one node, which the scheduler only promises for pods that are made together.
-    pub(crate) fn spread(&self) {
-        let nodes =
-            || self.pods().iter().map(|pod| pod["spec"]["nodeName"].to_string()).collect::<BTreeSet<_>>();
-        if nodes().len() < 2 {
-            self.kubectl(&["rollout", "restart", "deployment/roster"]);
-            self.rolled_out();
-            self.settled();
-        }
-        assert!(nodes().len() > 1, "all pods of Roster run on one node");
-    }
-
     /// The node of the database.
     pub(crate) fn database_node(&self) -> String {
         let pod = ["get", "pod", "roster-database-0", "--output", "jsonpath={.spec.nodeName}"];
