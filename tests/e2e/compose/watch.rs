@@ -10,7 +10,7 @@ use crate::shell::{self, eventually};
 
 /// A query's value, when it has exactly one.
 fn value(stack: &Stack, query: &str) -> Option<f64> {
-    let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
     let (status, body) = get(stack.prometheus, &format!("/api/v1/query?query={encoded}"), None).ok()?;
     assert_eq!(status, 200, "{body}");
     match body["data"]["result"].as_array()?.as_slice() {
@@ -56,7 +56,7 @@ fn prometheus_scrapes_and_judges() {
     let evaluated = |rule: &Value| {
         rule["health"] == "ok" && !rule["lastEvaluation"].as_str().unwrap().starts_with("0001")
     };
-    eventually(Duration::from_secs(60), "every rule was evaluated", || {
+    eventually(Duration::from_mins(1), "every rule was evaluated", || {
         let rules = rules(&stack);
         rules.len() == wanted && rules.iter().all(evaluated)
     });
