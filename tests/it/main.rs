@@ -38,6 +38,7 @@ mod production;
 mod races;
 mod random;
 mod raw;
+mod refusals;
 mod rolling;
 mod rules;
 mod schemathesis;

@@ -32,6 +32,8 @@ const NOW: i64 = 1_800_000_000;
 struct Setup {
     issuer: Issuer,
     key: Key,
+    /// When it begins, in seconds since 1970.
+    now: i64,
     clock: Clock,
     metrics: Arc<Metrics>,
     issuers: Issuers,
@@ -39,16 +41,25 @@ struct Setup {
 
 impl Setup {
     async fn new(algorithm: &'static str) -> Self {
+        Self::at(algorithm, NOW).await
+    }
+
+    /// At the system's time, so that the program takes the tokens too.
+    async fn today(algorithm: &'static str) -> Self {
+        Self::at(algorithm, Clock::System.now() / 1_000_000).await
+    }
+
+    async fn at(algorithm: &'static str, now: i64) -> Self {
         let key = Key::new("first", algorithm);
         let issuer = Issuer::start(&[&key]).await;
-        let (clock, metrics) = (Clock::fixed(NOW * 1_000_000), metrics());
+        let (clock, metrics) = (Clock::fixed(now * 1_000_000), metrics());
         let issuers = Issuers::new(vec![config(&issuer.url)], &clock, &metrics).unwrap();
-        Self { issuer, key, clock, metrics, issuers }
+        Self { issuer, key, now, clock, metrics, issuers }
     }
 
     /// Claims that are accepted.
     fn claims(&self) -> Value {
-        claims(&self.issuer.url)
+        keys::with(&claims(&self.issuer.url), &json!({ "exp": self.now + 600, "iat": self.now }))
     }
 
     /// A token that is accepted, unlike any other for another number.
