@@ -91,6 +91,11 @@ impl Database {
         Self { url: format!("{base}/{name}"), directory: None }
     }
 
+    /// One on another PostgreSQL server.
+    pub(crate) fn of_others(url: String) -> Self {
+        Self { url, directory: None }
+    }
+
     /// The SQLite file.
     pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(self.url.strip_prefix("sqlite:").unwrap())
