@@ -7,6 +7,7 @@ use roster::clock::Clock;
 use serde_json::{Value, json};
 
 use super::give;
+use crate::asking::metric;
 use crate::refusals::Refusals;
 use crate::support::{ADMIN, Database, Server, assert_problem, both, client, client_of, eventually, parts};
 
@@ -14,12 +15,6 @@ async fn changes(server: &Server, query: &str) -> Vec<Value> {
     let (status, page) = parts(server.get(&format!("/changes{query}")).await).await;
     assert_eq!(status, 200, "{page}");
     page["changes"].as_array().unwrap().clone()
-}
-
-async fn metric(ops: &str, name: &str) -> f64 {
-    let text = client().get(format!("{ops}/metrics")).send().await.unwrap().text().await.unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.map_or(0.0, |value| value.parse().unwrap())
 }
 
 both! {
@@ -116,7 +111,7 @@ both! {
 
         for (reason, count) in [("missing", missing.len()), ("malformed", malformed.len() + 1), ("invalid", invalid.len())] {
             let name = format!("roster_requests_refused_total{{reason=\"{reason}\"}}");
-            assert_eq!(metric(&refusals.program.ops, &name).await.to_string(), count.to_string(), "{reason}");
+            assert_eq!(metric(&refusals.program.ops, &name).await.unwrap().to_string(), count.to_string(), "{reason}");
         }
         refusals.end().await;
     }
@@ -163,7 +158,7 @@ both! {
     async fn a_storm_of_wrong_tokens_costs_few_statements(engine) {
         let server = Server::with(engine, &["--failed-credentials-per-minute", "0"], Clock::System).await;
         let counted = "roster_database_query_duration_seconds_count{operation=\"usable_tokens\"}";
-        let (before, start) = (metric(&server.ops, counted).await, Instant::now());
+        let (before, start) = (metric(&server.ops, counted).await.unwrap_or(0.0), Instant::now());
         let mut storm = tokio::task::JoinSet::new();
         for number in 0..32 {
             let url = format!("{}/users", server.url);
@@ -179,7 +174,7 @@ both! {
         while let Some(done) = storm.join_next().await {
             done.unwrap();
         }
-        let (statements, seconds) = (metric(&server.ops, counted).await - before, start.elapsed().as_secs_f64());
+        let (statements, seconds) = (metric(&server.ops, counted).await.unwrap() - before, start.elapsed().as_secs_f64());
         println!("640 wrong tokens took {seconds:.1} s and {statements} statements");
         assert!(statements <= seconds * 10.0 + 5.0, "{statements} in {seconds}");
         assert_eq!(server.request(Method::GET, "/users").send().await.unwrap().status(), 200);
