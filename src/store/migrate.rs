@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::connect::{PROBE_TIMEOUT, try_connect};
 use super::{Either, Engine, OpenError, Session, Store, StoreError, Target, Tx, on};
+use crate::model::hex::hex;
 
 /// One step.
 #[derive(Clone, Copy, Debug)]
@@ -78,11 +79,7 @@ impl Migration {
     }
 
     fn checksum(&self, engine: Engine) -> String {
-        use std::fmt::Write as _;
-        Sha256::digest(self.text(engine)).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex(&Sha256::digest(self.text(engine)))
     }
 }
 
