@@ -185,12 +185,12 @@ impl Gate {
         address: Option<IpAddr>,
     ) -> Result<Arc<Identity>, Refusal> {
         if let Some(known) = issuers.recall(token) {
-            return Ok(Identity::of_jwt(&known));
+            return Ok(known);
         }
         // One that was good needs another look only because its issuer's keys do.
         let attempt = if issuers.remembers(token) { None } else { Some(self.listen_to(address).await?) };
         match issuers.verify(token).await {
-            Ok(identity) => Ok(Identity::of_jwt(&identity)),
+            Ok(identity) => Ok(identity),
             Err(oidc::Refusal::Invalid(reason)) => {
                 attempt.inspect(Attempt::failed);
                 Err(Refusal::Invalid(reason))

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use roster::auth::oidc::{Identity, Issuers, Refusal};
+use roster::auth::caller::Identity;
+use roster::auth::oidc::{Issuers, Refusal};
 use roster::clock::Clock;
 use roster::config::IssuerConfig;
 use roster::telemetry::Metrics;
@@ -104,6 +105,11 @@ fn claims(url: &str) -> Value {
         "iss": url, "sub": "u1", "aud": "roster", "exp": NOW + 600, "iat": NOW,
         "preferred_username": "ana", "roles": ["reader", "writer"],
     })
+}
+
+/// What names a subject of an issuer for good.
+fn id(issuer: &str, subject: &str) -> String {
+    format!("{issuer}#{subject}")
 }
 
 /// Asserts that a token is no good, as opposed to one that nobody can judge.

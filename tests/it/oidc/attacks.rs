@@ -27,7 +27,8 @@ fn named(changes: &[Value]) -> Vec<(String, &Value)> {
 async fn every_accepted_algorithm_verifies_and_no_other_key_does() {
     for name in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"] {
         let setup = Setup::new(name).await;
-        assert_eq!(setup.verify(&setup.token(1)).await.unwrap().subject, "u1", "{name}");
+        let identity = setup.verify(&setup.token(1)).await.unwrap();
+        assert_eq!(identity.actor.id, super::id(&setup.issuer.url, "u1"), "{name}");
         let mut stranger = Key::new("first", name);
         assert_invalid(name, &setup.verify(&stranger.token(&setup.claims())).await);
         // A key of the same kind that the issuer does not have, under a name that it does not have either.
