@@ -40,6 +40,7 @@ mod production;
 mod races;
 mod random;
 mod raw;
+mod refusals;
 mod replicas;
 mod rolling;
 mod rules;
