@@ -215,7 +215,7 @@ both! {
         let read_only = [("ROSTER_DATABASE_URL", place.database.url.as_str()), ("ROSTER_READ_ONLY", "true")];
         let refused = call(&["import", &file, "--quiet"], &read_only).await;
         refused.assert_refused("read-only");
-        let empty = crate::support::Database::create(engine).await;
+        let empty = Database::create(engine).await;
         let mut command = program(&["import", &file]);
         command.env("ROSTER_DATABASE_URL", &empty.url);
         end(command).await.assert_refused("migrate");
@@ -277,5 +277,5 @@ async fn an_import_that_waits_for_ever_waits_for_the_schema_too() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(ended.stderr.ends_with("waiting for roster migrate\n"), "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
-    assert!(ended.stdout.contains("1 created"), "{ended:?}");
+    assert!(ended.stdout.contains("created: 1,"), "{ended:?}");
 }
