@@ -187,12 +187,20 @@ impl Closed {
 impl Drop for Closed {
     fn drop(&mut self) {
         let _ = outcome("kubectl", &["uncordon", &self.name]);
+        // A controller takes the taint away, a moment later.
+        for _ in 0..100 {
+            if nodes().contains(&self.name) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 
 /// Sees to it that no Deployment has all its pods on one node, where one node is about to fail: the scheduler does not
 /// promise it, and the faults before have driven pods together. Names and the Ingress have to outlive a node as well.
 pub(crate) fn spread() {
+    assert!(nodes().len() > 1, "this takes a cluster with two nodes for pods");
     for deployment in items(&ask(&["get", "deployments", "--all-namespaces"])) {
         let namespace = deployment["metadata"]["namespace"].as_str().unwrap();
         let labels = deployment["spec"]["selector"]["matchLabels"].as_object().unwrap();

@@ -68,7 +68,7 @@ impl Report {
         let mut kinds = BTreeMap::<String, Vec<f64>>::new();
         for (place, sum) in [("Service", &self.inside), ("Ingress", &self.outside)] {
             for Failure { at, why } in &sum.failures {
-                let why: String = why.chars().take(60).collect();
+                let why: String = why.lines().next().unwrap_or_default().chars().take(60).collect();
                 kinds.entry(format!("{place}: {why}")).or_default().push(*at);
             }
         }
