@@ -107,12 +107,12 @@ pub(super) fn import(sources: &mut Sources<'_>, args: &ImportArgs) -> Option<Imp
         format,
         key,
         map,
-        mode: match (args.dry_run, args.strict || args.once) {
+        mode: match (args.counts.dry_run, args.counts.strict || args.counts.once) {
             (true, _) => ImportMode::DryRun,
             (_, true) => ImportMode::Strict,
             _ => ImportMode::Batches,
         },
-        once: args.once,
+        once: args.counts.once,
         errors: args.errors.clone(),
         quiet: args.quiet,
     })

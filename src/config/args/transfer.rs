@@ -22,15 +22,8 @@ pub(in crate::config) struct ImportArgs {
     /// Read a column as an attribute: Mail=email, Title=profile.title; an empty attribute leaves it out
     #[arg(long, value_name = "COLUMN=ATTRIBUTE")]
     pub(in crate::config) map: Vec<OsString>,
-    /// Change nothing; tell what would be created, changed and refused
-    #[arg(long, conflicts_with = "strict")]
-    pub(in crate::config) dry_run: bool,
-    /// All or nothing: the first bad row ends the import, and nothing is changed
-    #[arg(long)]
-    pub(in crate::config) strict: bool,
-    /// All or nothing too, and nothing if the directory has ever had a user: for a step that is repeated at each start
-    #[arg(long, conflicts_with = "dry_run")]
-    pub(in crate::config) once: bool,
+    #[command(flatten)]
+    pub(in crate::config) counts: CountsArgs,
     /// Write bad rows to this file, one JSON object per line with line, errors and row
     #[arg(long, value_name = "FILE")]
     pub(in crate::config) errors: Option<PathBuf>,
@@ -41,6 +34,20 @@ pub(in crate::config) struct ImportArgs {
     pub(in crate::config) database: DatabaseArgs,
     #[command(flatten)]
     pub(in crate::config) writing: super::WritingArgs,
+}
+
+// How much of an import counts.
+#[derive(Args, Debug)]
+pub(in crate::config) struct CountsArgs {
+    /// Change nothing; tell what would be created, changed and refused
+    #[arg(long, conflicts_with = "strict")]
+    pub(in crate::config) dry_run: bool,
+    /// All or nothing: the first bad row ends the import, and nothing is changed
+    #[arg(long)]
+    pub(in crate::config) strict: bool,
+    /// All or nothing too, and nothing if the directory has ever had a user: for a step that is repeated at each start
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(in crate::config) once: bool,
 }
 
 #[derive(Args, Debug)]
