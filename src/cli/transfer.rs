@@ -37,12 +37,7 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     let read = Arc::new(AtomicU64::new(0));
     let input = Box::new(Counted { input, read: read.clone() });
     let mut errors = config.errors.as_deref().map(|path| named(path, Output::file(path))).transpose()?;
-    let store = open_ready(&config.url, config.wait, config.read_only).await?;
-    if config.once && had_users(&store).await? {
-        store.close().await;
-        print("nothing was imported: the directory has had users before\n");
-        return Ok(());
-    }
+    let Some(store) = to_fill(&config).await? else { return Ok(()) };
     let shutdown = interruptible()?;
     let mut console = Console::new(config.quiet);
     let mut sample = Sample::default();
@@ -84,6 +79,17 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     }
     report(&options, &totals, outcome)?;
     kept
+}
+
+/// The store to import into; none where that is only done once, and was.
+async fn to_fill(config: &ImportConfig) -> Result<Option<Store>, Failure> {
+    let store = open_ready(&config.url, config.wait, config.read_only).await?;
+    if config.once && had_users(&store).await? {
+        store.close().await;
+        print("nothing was imported: the directory has had users before\n");
+        return Ok(None);
+    }
+    Ok(Some(store))
 }
 
 async fn had_users(store: &Store) -> Result<bool, Failure> {

@@ -136,6 +136,24 @@ fn statuses_of_errors_are_chosen_in_error_alone() {
     }));
 }
 
+/// The constants of a file whose text, over one line or several, is found by `wanted`.
+fn constants(source: &Source, wanted: impl Fn(&str) -> bool) -> Vec<&str> {
+    let mut current = "";
+    let mut found = Vec::new();
+    for line in &source.code {
+        if let Some(rest) = line.strip_prefix("const ") {
+            current = rest.split(':').next().unwrap_or_default();
+        }
+        if !current.is_empty() && wanted(line) {
+            found.push(current);
+        }
+        if line.ends_with(';') {
+            current = "";
+        }
+    }
+    found
+}
+
 #[test]
 fn users_are_written_together_with_the_journal() {
     const WRITERS: [&str; 2] = ["src/store/rows.rs", "src/store/bulk/write.rs"];
@@ -159,12 +177,7 @@ fn users_are_written_together_with_the_journal() {
     assert_eq!(public.iter().map(|function| function.name.as_str()).collect::<Vec<_>>(), ["apply"]);
     assert!(public[0].body.iter().any(|line| line.contains("append_all(tx, author")));
     let users = Source::read("src/store/rows.rs");
-    let constants: Vec<&str> = users
-        .code
-        .iter()
-        .filter(|line| writes(line) && line.starts_with("const "))
-        .map(|line| line["const ".len()..].split(':').next().unwrap())
-        .collect();
+    let constants = constants(&users, writes);
     let mut found = Vec::new();
     for function in functions(&users) {
         if function

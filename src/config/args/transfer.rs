@@ -8,7 +8,6 @@ use clap::Args;
 use super::{Choices, DatabaseArgs};
 
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(in crate::config) struct ImportArgs {
     /// The file to read; - is stdin
     #[arg(value_name = "FILE")]

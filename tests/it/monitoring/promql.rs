@@ -23,7 +23,7 @@ pub(super) fn metrics(query: &str) -> BTreeSet<String> {
                     .strip_prefix('(')
                     .and_then(|list| list.split_once(')'))
                     .map_or(rest, |(_, after)| after);
-            } else if !rest.starts_with('(') && !WORDS.contains(&word) {
+            } else if !rest.starts_with('(') && !grouped(rest) && !WORDS.contains(&word) {
                 found.insert(word.to_owned());
             }
         } else if first == '{' || first == '[' {
@@ -36,6 +36,13 @@ pub(super) fn metrics(query: &str) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// Whether an operator's labels follow, and then what it is applied to.
+fn grouped(after: &str) -> bool {
+    ["by", "without"]
+        .iter()
+        .any(|word| after.strip_prefix(word).is_some_and(|rest| rest.trim_start().starts_with('(')))
 }
 
 /// What follows a bracket's end; brackets within quotes are text.

@@ -278,26 +278,3 @@ async fn a_database_that_goes_away_is_told() {
     let again = call(&["import", file.to_str().unwrap(), "-q"], &[("ROSTER_DATABASE_URL", &url)]).await;
     assert!(again.stdout.starts_with("rows: 2500, created: 500, updated: 0, unchanged: 2000"), "{again:?}");
 }
-
-/// In a cluster, the Jobs that migrate and import begin at the same time.
-#[tokio::test]
-async fn an_import_that_waits_for_ever_waits_for_the_schema_too() {
-    let database = Database::create(Engine::Postgres).await;
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("users.csv");
-    std::fs::write(&file, "name\nAna\n").unwrap();
-    let import = ["import", file.to_str().unwrap(), "--quiet", "--database-wait"];
-    let url = [("ROSTER_DATABASE_URL", database.url.as_str())];
-    let impatient = call(&[&import[..], &["1s"]].concat(), &url).await;
-    impatient.assert_refused("run roster migrate first");
-    let patient = [&import[..], &["0"]].concat();
-    let migrate = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(call(&["migrate"], &url).await.code, 0);
-    };
-    let (ended, ()) = tokio::join!(call(&patient, &url), migrate);
-    assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(ended.stderr.ends_with("waiting for roster migrate\n"), "{ended:?}");
-    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
-    assert!(ended.stdout.contains("created: 1,"), "{ended:?}");
-}
