@@ -9,9 +9,6 @@ use crate::shell::{self, Failure, Workspace, say};
 /// Static, with relocations in their short form, which glibc 2.36 was the first to read. Cargo parts them at 0x1f, so
 /// that a path may hold spaces.
 const FLAGS: &str = "-Ctarget-feature=+crt-static\u{1f}-Clink-arg=-Wl,-z,pack-relative-relocs";
-/// Leaves out AWS-LC's assembler for processors with AVX-512, a twentieth of the program; the code for others does its
-/// work.
-const C_FLAGS: &str = "-DMY_ASSEMBLER_IS_TOO_OLD_FOR_512AVX";
 
 /// The target of static builds on this machine.
 ///
@@ -115,10 +112,10 @@ fn command(workspace: &Workspace, target: &Path) -> Result<Command, Failure> {
     // The last prefix that fits wins, and the target directory is usually inside the root.
     let prefixes = [(&*cargo_home, "/cargo"), (&*workspace.root, "/roster"), (target, "/target")];
     let mut rustflags = OsString::from(FLAGS);
-    let mut cflags = OsString::from(C_FLAGS);
+    let mut cflags = OsString::new();
     for (from, to) in prefixes {
         rustflags.push("\u{1f}--remap-path-prefix=");
-        cflags.push(" -ffile-prefix-map=");
+        cflags.push(if cflags.is_empty() { "-ffile-prefix-map=" } else { " -ffile-prefix-map=" });
         for flags in [&mut rustflags, &mut cflags] {
             flags.push(from);
             flags.push("=");

@@ -15,7 +15,7 @@ use crate::commands::{call, end};
 use crate::follower::Follower;
 use crate::postgres_server::{PostgresServer, Stop};
 use crate::random::{generator, seed};
-use crate::support::{Database, Engine, Server, both, eventually, program, signal};
+use crate::support::{Database, Server, both, eventually, program, signal};
 
 /// Users without what differs between two imports of the same file: ids and times.
 fn comparable(lines: &[String]) -> Vec<Value> {

@@ -7,6 +7,7 @@ use serde_json::json;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::Serving;
+use crate::asking::metric;
 use crate::commands::call;
 use crate::postgres_server::free_port;
 use crate::support::{Database, Engine, assert_problem, client, eventually};
@@ -41,9 +42,8 @@ pub(super) async fn wait(name: &str) {
 
 pub(super) async fn connections(name: &str) {
     let serving = Serving::on(Database::create(Engine::Postgres).await, &[(name, "7")]).await;
-    let metrics = client().get(format!("{}/metrics", serving.program.ops)).send().await.unwrap();
-    let metrics = metrics.text().await.unwrap();
-    assert!(metrics.contains("\nroster_database_connections_max 7\n"), "{metrics}");
+    let most = metric(&serving.program.ops, "roster_database_connections_max").await.unwrap();
+    assert!((most - 7.0).abs() < f64::EPSILON, "{most}");
 }
 
 pub(super) async fn connection_timeout(name: &str) {
