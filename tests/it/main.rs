@@ -26,6 +26,7 @@ mod idempotency;
 mod identity;
 mod lists;
 mod long_statements;
+mod monitoring;
 mod negotiation;
 mod oidc;
 mod openapi;

@@ -3,8 +3,8 @@
 mod attacks;
 mod http;
 mod identity_provider;
-mod issuer;
-mod keys;
+pub(crate) mod issuer;
+pub(crate) mod keys;
 mod kubernetes;
 mod lifetimes;
 mod log;

@@ -5,6 +5,7 @@ mod copy;
 mod export;
 mod http;
 mod import;
+mod schema;
 
 use std::path::PathBuf;
 use std::time::Duration;

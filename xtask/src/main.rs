@@ -12,6 +12,7 @@ mod image;
 mod load;
 mod openapi;
 mod postgres;
+mod promtool;
 mod python;
 mod release;
 mod shell;
@@ -27,8 +28,8 @@ const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
 Commands:
-  test [--fast] [-- ARGS]         Pass every test. Finds PostgreSQL and the Python tools, or installs them where it
-                                  may, checks format and lints, starts a throw-away PostgreSQL, runs cargo test.
+  test [--fast] [-- ARGS]         Pass every test. Finds PostgreSQL, promtool and the Python tools, or installs them
+                                  where it may, checks format and lints, starts a throw-away PostgreSQL, runs cargo test.
                                   --fast leaves out format and lints. ARGS go to cargo test: a name to filter by,
                                   or options, as in `cargo xtask test -- --test it users -- --nocapture`
   openapi [--check]               Write openapi.json from the program; --check only compares

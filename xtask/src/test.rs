@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::postgres::{self, Server};
+use crate::promtool;
 use crate::python;
 use crate::shell::{self, Failure, Workspace, say};
 use crate::stages::Stages;
@@ -13,6 +14,8 @@ const POSTGRES_URL: &str = "ROSTER_TEST_POSTGRES_URL";
 const POSTGRES_BIN: &str = "ROSTER_TEST_POSTGRES_BIN";
 /// The Python interpreter that has the tools of `tests/requirements.txt`.
 const PYTHON: &str = "ROSTER_TEST_PYTHON";
+/// Prometheus' own tool, which judges alerts and queries.
+const PROMTOOL: &str = "ROSTER_TEST_PROMTOOL";
 
 struct Options<'a> {
     fast: bool,
@@ -47,6 +50,7 @@ fn parse(args: &[String]) -> Result<Options<'_>, Failure> {
 fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Result<(), Failure> {
     let external = std::env::var(POSTGRES_URL).ok().filter(|url| !url.is_empty());
     let programs = stages.run("tools", || programs(external.is_some()))?;
+    let promtool = stages.run("promtool", || promtool::find_or_unpack(workspace))?;
     let python = stages.run("python", || python::environment(workspace, &python::TESTS))?;
     if !options.fast {
         stages.run("format", || shell::run(&mut workspace.cargo(&["fmt", "--all", "--check"])))?;
@@ -65,7 +69,7 @@ fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Res
         _ => None,
     };
     let mut tests = workspace.cargo(&base);
-    tests.args(options.rest).env(PYTHON, python);
+    tests.args(options.rest).env(PYTHON, python).env(PROMTOOL, promtool);
     if let Some(bin) = &programs {
         tests.env(POSTGRES_BIN, bin);
     }

@@ -15,7 +15,7 @@ use crate::commands::{call, end};
 use crate::follower::Follower;
 use crate::postgres_server::{PostgresServer, Stop};
 use crate::random::{generator, seed};
-use crate::support::{Database, Engine, Server, both, eventually, program, signal};
+use crate::support::{Database, Server, both, eventually, program, signal};
 
 /// Users without what differs between two imports of the same file: ids and times.
 fn comparable(lines: &[String]) -> Vec<Value> {
@@ -98,6 +98,28 @@ both! {
         let good = place.file("good.csv", "name,email\nbob,b@example.com\nada,c@example.com\n");
         let strict = place.call(&["import", &good, "--strict", "--quiet"]).await;
         assert_eq!((strict.code, place.export().await.len()), (0, 2), "{strict:?}");
+    }
+
+    async fn an_import_that_is_repeated_at_each_start_counts_once(engine) {
+        let place = Place::create(engine).await;
+        let bad = place.file("bad.csv", "name,email\nada,a@example.com\neve,a@example.com\n");
+        place.call(&["import", &bad, "--once", "--quiet"]).await.assert_refused("nothing was changed");
+        let file = place.file("people.csv", "name,email\nada,a@example.com\nbob,b@example.com\n");
+        let once = place.call(&["import", &file, "--once", "--quiet"]).await;
+        assert_eq!((once.code, place.export().await.len()), (0, 2), "{once:?}");
+        // What people have changed since then stays, even when they removed everybody.
+        let changed = place.file("changed.csv", "name,email\nada,other@example.com\n");
+        place.import(&changed).await;
+        let before = place.export().await;
+        for _ in 0..2 {
+            let again = place.call(&["import", &file, "--once", "--quiet"]).await;
+            assert_eq!((again.code, again.stdout.as_str()), (0, "nothing was imported: the directory has had users before\n"));
+            assert_eq!(place.export().await, before);
+        }
+        let store = place.database.store().await;
+        assert!(store.has_had_users().await.unwrap());
+        let both = place.call(&["import", &file, "--once", "--dry-run"]).await;
+        assert_eq!(both.code, 2, "{both:?}");
     }
 
     async fn rows_find_their_users_by_any_key(engine) {
@@ -255,27 +277,4 @@ async fn a_database_that_goes_away_is_told() {
     std::fs::write(&file, text).unwrap();
     let again = call(&["import", file.to_str().unwrap(), "-q"], &[("ROSTER_DATABASE_URL", &url)]).await;
     assert!(again.stdout.starts_with("rows: 2500, created: 500, updated: 0, unchanged: 2000"), "{again:?}");
-}
-
-/// In a cluster, the Jobs that migrate and import begin at the same time.
-#[tokio::test]
-async fn an_import_that_waits_for_ever_waits_for_the_schema_too() {
-    let database = Database::create(Engine::Postgres).await;
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("users.csv");
-    std::fs::write(&file, "name\nAna\n").unwrap();
-    let import = ["import", file.to_str().unwrap(), "--quiet", "--database-wait"];
-    let url = [("ROSTER_DATABASE_URL", database.url.as_str())];
-    let impatient = call(&[&import[..], &["1s"]].concat(), &url).await;
-    impatient.assert_refused("run roster migrate first");
-    let patient = [&import[..], &["0"]].concat();
-    let migrate = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(call(&["migrate"], &url).await.code, 0);
-    };
-    let (ended, ()) = tokio::join!(call(&patient, &url), migrate);
-    assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(ended.stderr.ends_with("waiting for roster migrate\n"), "{ended:?}");
-    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
-    assert!(ended.stdout.contains("created: 1,"), "{ended:?}");
 }
