@@ -6,7 +6,7 @@ mod export;
 mod full_disk;
 mod http;
 mod import;
-mod waiting;
+mod schema;
 
 use std::path::PathBuf;
 use std::time::Duration;

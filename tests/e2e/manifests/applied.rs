@@ -1,11 +1,11 @@
 //! What a real cluster says: no warning under Pod Security `restricted`, and a release that works.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::render::{COMPONENTS, VALUES, chart, fed, kind, objects, overlay, with_components};
-use crate::shell::{command, outcome, run, told};
+use crate::shell::{command, eventually, outcome, run, told};
 
 /// A namespace with the labels of the base's; it goes with this value.
 struct Namespace(String);
@@ -53,12 +53,11 @@ impl Definition {
         let directory = described.as_ref().and_then(|module| module["Dir"].as_str());
         let Some(directory) = directory.filter(|_| !has_kind(CLUSTERS)) else { return Self(None) };
         let path = format!("{directory}/config/crd/bases/postgresql.cnpg.io_clusters.yaml");
+        let installed = Self(Some(path.clone()));
         run("kubectl", &["apply", "--server-side", "--filename", &path]);
-        run(
-            "kubectl",
-            &["wait", "--for=condition=Established", "--timeout=30s", "customresourcedefinition", CLUSTERS],
-        );
-        Self(Some(path))
+        let served = || outcome("kubectl", &["get", CLUSTERS, "--all-namespaces"]).status.success();
+        eventually(Duration::from_secs(30), "CloudNativePG's kind is served", served);
+        installed
     }
 }
 

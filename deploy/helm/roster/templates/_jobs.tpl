@@ -36,7 +36,7 @@ template:
     serviceAccountName: {{ include "roster.fullname" . }}-jobs
     {{- include "roster.pod" . | nindent 4 }}
     containers:
-      - {{- include "roster.jobContainer" (list . "import" (list "import" "/initial-data/users.csv")) | nindent 8 }}
+      - {{- include "roster.jobContainer" (list . "import" (list "import" "--once" "/initial-data/users.csv")) | nindent 8 }}
         env:
           {{- include "roster.jobEnv" . | nindent 10 }}
         volumeMounts:

@@ -1,11 +1,10 @@
-//! An import that finds no schema yet.
+//! Imports and the schema: in a cluster, the Jobs that migrate and import begin at the same time.
 
 use std::time::Duration;
 
 use crate::commands::call;
 use crate::support::{Database, Engine};
 
-/// In a cluster, the Jobs that migrate and import begin at the same time.
 #[tokio::test]
 async fn an_import_that_waits_for_ever_waits_for_the_schema_too() {
     let database = Database::create(Engine::Postgres).await;
