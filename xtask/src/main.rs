@@ -34,7 +34,8 @@ Usage: cargo xtask COMMAND
 
 Commands:
   test [--fast] [-- ARGS]         Pass every test. Finds PostgreSQL, promtool and the Python tools, or installs them
-                                  where it may, checks format and lints, starts a throw-away PostgreSQL, runs cargo test.
+                                  where it may, checks format and lints, starts a throw-away PostgreSQL, runs cargo test,
+                                  and then the black-box tests with each request sent to a random one of two replicas.
                                   --fast leaves out format and lints. ARGS go to cargo test: a name to filter by,
                                   or options, as in `cargo xtask test -- --test it users -- --nocapture`
   openapi [--check]               Write openapi.json from the program; --check only compares
