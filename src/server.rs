@@ -9,6 +9,7 @@ mod exchange;
 mod guard;
 mod head;
 mod stats;
+mod tracked;
 #[cfg(test)]
 mod tests;
 pub mod tls;

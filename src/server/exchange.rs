@@ -5,20 +5,20 @@
 //! finished (the next head may begin), and whether hyper's last read found the socket empty.
 
 use super::Shutdown;
+use super::tracked::{Leftover, Tracked};
 use crate::address::PeerAddress;
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Request, Response, header::CONNECTION},
+    http::{
+        HeaderValue, Request, Response,
+        header::{CONNECTION, EXPECT},
+    },
 };
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
     convert::Infallible,
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
 };
 use tokio::time::Instant;
 use tower::ServiceExt as _;
@@ -86,11 +86,15 @@ impl Connection {
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Tracked<Body>>, Infallible>> + Send + use<> {
         let (request_half, response_half) = self.begin();
-        let mut request = request.map(|body| Tracked::new(body, request_half));
+        let left = Leftover::default();
+        // Who asks first whether it may send the body is answered without it.
+        let may_wait = !request.headers().contains_key(EXPECT);
+        let mut request = request.map(|body| Tracked::request(body, request_half, &left));
         request.extensions_mut().insert(self.peer);
         async move {
             let Ok(mut response) = app.oneshot(request).await;
-            if shutdown.is_draining() {
+            let all_read = left.read_on(may_wait).await;
+            if shutdown.is_draining() || !all_read {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response.map(|body| Tracked::new(body, response_half)))
@@ -177,7 +181,7 @@ enum Side {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Complete,
     Failed,
     /// Not an error for a response: hyper does not read the body of an answer to HEAD.
@@ -186,65 +190,15 @@ enum End {
 
 /// One side of an exchange, which ends when this is dropped.
 #[derive(Debug)]
-struct Half {
+pub(super) struct Half {
     connection: Arc<Connection>,
     number: u64,
     side: Side,
-    end: End,
+    pub(super) end: End,
 }
 
 impl Drop for Half {
     fn drop(&mut self) {
         self.connection.end_half(self);
-    }
-}
-
-/// A body that tells its connection when it is finished.
-#[derive(Debug)]
-pub(super) struct Tracked<B> {
-    body: B,
-    half: Option<Half>,
-}
-
-impl<B: http_body::Body> Tracked<B> {
-    fn new(body: B, half: Half) -> Self {
-        let mut tracked = Self { body, half: Some(half) };
-        if tracked.body.is_end_stream() {
-            tracked.end(End::Complete);
-        }
-        tracked
-    }
-
-    fn end(&mut self, end: End) {
-        if let Some(mut half) = self.half.take() {
-            half.end = end;
-        }
-    }
-}
-
-impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for Tracked<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match &frame {
-            Some(Err(_)) => self.end(End::Failed),
-            None => self.end(End::Complete),
-            Some(Ok(_)) if self.body.is_end_stream() => self.end(End::Complete),
-            Some(Ok(_)) => {}
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

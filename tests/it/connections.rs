@@ -108,6 +108,23 @@ async fn half_a_head_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_to_an_unread_body_announces_the_close() {
+    let server = Server::start(Engine::Sqlite).await;
+    let mut connection = Connection::open(&server.url).await.unwrap();
+    let read = connection.post("/users", r#"{"name":"Ada"}"#).await.unwrap();
+    assert_eq!((read.status, read.closes()), (201, false));
+    let unwanted = connection.post("/nowhere", "{}").await.unwrap();
+    assert_eq!((unwanted.status, unwanted.closes()), (404, false));
+    // The head alone: its answer does not wait for the body.
+    let head = "POST /nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: 14\r\n\r\n";
+    connection.send(head).await.unwrap();
+    let unread = connection.answer().await.unwrap();
+    assert_eq!((unread.status, unread.closes()), (404, true));
+    assert_eq!(connection.rest(Duration::from_secs(10)).await, (Vec::new(), false));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_a_head_does_not_hold_up_the_end() {
     let database = Database::create(Engine::Sqlite).await;
     let limits = ["--drain-seconds", "0", "--shutdown-seconds", "2", "--header-timeout", "60s"];

@@ -159,12 +159,16 @@ fn users_are_written_together_with_the_journal() {
     assert_eq!(public.iter().map(|function| function.name.as_str()).collect::<Vec<_>>(), ["apply"]);
     assert!(public[0].body.iter().any(|line| line.contains("append_all(tx, author")));
     let users = Source::read("src/store/rows.rs");
-    let constants: Vec<&str> = users
-        .code
-        .iter()
-        .filter(|line| writes(line) && line.starts_with("const "))
-        .map(|line| line["const ".len()..].split(':').next().unwrap())
-        .collect();
+    let (mut constants, mut begun) = (Vec::new(), None);
+    for line in &users.code {
+        if let Some(rest) = line.strip_prefix("const ") {
+            begun = rest.split(':').next();
+        }
+        constants.extend(begun.filter(|_| writes(line)));
+        if line.ends_with(';') {
+            begun = None;
+        }
+    }
     let mut found = Vec::new();
     for function in functions(&users) {
         if function

@@ -215,7 +215,7 @@ both! {
         let read_only = [("ROSTER_DATABASE_URL", place.database.url.as_str()), ("ROSTER_READ_ONLY", "true")];
         let refused = call(&["import", &file, "--quiet"], &read_only).await;
         refused.assert_refused("read-only");
-        let empty = crate::support::Database::create(engine).await;
+        let empty = Database::create(engine).await;
         let mut command = program(&["import", &file]);
         command.env("ROSTER_DATABASE_URL", &empty.url);
         end(command).await.assert_refused("migrate");
