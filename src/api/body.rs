@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::app::App;
 use crate::error::{ApiError, ApiResult, Kind};
 use crate::model::etag::Condition;
+use crate::model::hex::hex;
 use crate::store::idempotency::IdempotencyKey;
 use crate::store::users::Preconditions;
 
@@ -105,6 +106,6 @@ pub fn idempotency_key(
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
-    let fingerprint = digest.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let fingerprint = hex(&digest.finalize());
     Ok(Some(IdempotencyKey { caller: caller.to_owned(), key: key.to_owned(), fingerprint }))
 }

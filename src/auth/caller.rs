@@ -42,9 +42,9 @@ impl Identity {
     }
 
     /// The bearer of an issuer's token.
-    pub fn of_jwt(known: &oidc::Identity) -> Arc<Self> {
-        let actor = Actor::jwt(&known.issuer, &known.subject, known.name.as_str());
-        Arc::new(Self::new(actor, known.role, Some(known.expires_at)))
+    pub fn of_jwt(issuer: &str, said: &oidc::Said) -> Self {
+        let actor = Actor::jwt(issuer, &said.subject, said.name.as_str());
+        Self::new(actor, said.role, Some(said.expires_at))
     }
 
     /// Whether it may do this.

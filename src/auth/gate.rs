@@ -9,11 +9,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use tokio::time::Instant;
 
 use super::bearer::{NoCredential, credential};
 use super::caller::{Caller, Identity};
-use super::limits::{Attempt, Limits, Unheard};
+use super::limits::{Attempt, Limits};
 use super::oidc::{self, Issuers};
 use super::tokens::Tokens;
 use crate::address::ClientAddress;
@@ -27,11 +26,6 @@ use crate::telemetry::request::{CallerReport, RequestId};
 
 /// Time between two looks at the credential of a request that goes on.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// How long an unknown credential waits while many from its address are being looked at.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Time between two attempts meanwhile.
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// Who may ask a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,12 +185,12 @@ impl Gate {
         address: Option<IpAddr>,
     ) -> Result<Arc<Identity>, Refusal> {
         if let Some(known) = issuers.recall(token) {
-            return Ok(Identity::of_jwt(&known));
+            return Ok(known);
         }
         // One that was good needs another look only because its issuer's keys do.
         let attempt = if issuers.remembers(token) { None } else { Some(self.listen_to(address).await?) };
         match issuers.verify(token).await {
-            Ok(identity) => Ok(Identity::of_jwt(&identity)),
+            Ok(identity) => Ok(identity),
             Err(oidc::Refusal::Invalid(reason)) => {
                 attempt.inspect(Attempt::failed);
                 Err(Refusal::Invalid(reason))
@@ -210,17 +204,8 @@ impl Gate {
 
     /// What is not known yet takes work: whoever has failed too often has to wait for it.
     async fn listen_to(&self, address: Option<IpAddr>) -> Result<Attempt<'_>, Refusal> {
-        let throttled = |wait| Refusal::Throttled("too many failed credentials", wait, None);
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match self.0.limits.listen_to(address) {
-                Ok(attempt) => return Ok(attempt),
-                Err(Unheard::Blocked(wait)) => return Err(throttled(wait)),
-                // A client that begins with many requests at once, with one new token, is no attacker.
-                Err(Unheard::Busy) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
-                Err(Unheard::Busy) => return Err(throttled(PATIENCE)),
-            }
-        }
+        let attempt = self.0.limits.listen_to(address).await;
+        attempt.map_err(|wait| Refusal::Throttled("too many failed credentials", wait, None))
     }
 }
 

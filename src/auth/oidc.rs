@@ -19,9 +19,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Clock;
 use crate::config::IssuerConfig;
-use crate::model::role::Role;
 use crate::telemetry::Metrics;
 
+use super::caller::Identity;
 use cache::{Cache, Entry};
 use issuer::{Current, Fetches, Issuer};
 use keys::Verdict;
@@ -30,22 +30,6 @@ pub use token::{LEEWAY, MAX_TOKEN, Said, Statement, halves, read};
 
 /// How many verified tokens are remembered.
 const REMEMBERED: usize = 10_000;
-
-/// What an issuer's token says of its bearer.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The issuer's identifier.
-    pub issuer: Arc<str>,
-    /// `sub`: unique and never given to another within the issuer; at most 512 bytes, no control characters.
-    pub subject: String,
-    /// `preferred_username`, else `name`, else `email`, else the subject; at most 200 characters, no control
-    /// characters. The issuer may give it to another.
-    pub name: String,
-    /// The highest role that the token maps to; without one its bearer is known and may do nothing.
-    pub role: Option<Role>,
-    /// `exp` in microseconds since 1970; tokens are accepted for another 60 seconds.
-    pub expires_at: i64,
-}
 
 /// Why a token is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,8 +115,8 @@ impl Issuers {
             return None;
         }
         let print = cache::fingerprint(token);
-        let Entry { identity, issuer, generation } = self.0.cache.get(&print)?;
-        let expired = self.0.clock.now() >= identity.expires_at.saturating_add(LEEWAY);
+        let Entry { identity, expires_at, issuer, generation } = self.0.cache.get(&print)?;
+        let expired = self.0.clock.now() >= expires_at.saturating_add(LEEWAY);
         // The keys are looked at last: they may have to be asked for again only because time has passed.
         let changed = |current: &Current| current.generation != generation;
         let current = self.0.issuers.get(issuer)?.settled();
@@ -147,10 +131,10 @@ impl Issuers {
     pub fn remembers(&self, token: &str) -> bool {
         let entry =
             (token.len() <= MAX_TOKEN).then(|| self.0.cache.get(&cache::fingerprint(token))).flatten();
-        entry.is_some_and(|entry| self.0.clock.now() < entry.identity.expires_at.saturating_add(LEEWAY))
+        entry.is_some_and(|entry| self.0.clock.now() < entry.expires_at.saturating_add(LEEWAY))
     }
 
-    /// What a token says of its bearer, after all was verified. May ask the issuer for its keys: at most once in ten
+    /// Who bears a token, after all was verified. May ask the issuer for its keys: at most once in ten
     /// seconds, and for at most five.
     ///
     /// # Errors
@@ -194,10 +178,9 @@ impl Inner {
             Verdict::Bad => return Err(Refusal::Invalid("the signature is wrong")),
             Verdict::UnknownKey => return Err(Refusal::Invalid("no key of the issuer made the signature")),
         }
-        let Said { subject, name, role, expires_at } = said;
-        let issuer = Arc::clone(&issuer.name);
-        let identity = Arc::new(Identity { issuer, subject, name, role, expires_at });
-        let entry = Entry { identity: Arc::clone(&identity), issuer: place, generation: current.generation };
+        let identity = Arc::new(Identity::of_jwt(&issuer.name, &said));
+        let (expires_at, generation) = (said.expires_at, current.generation);
+        let entry = Entry { identity: Arc::clone(&identity), expires_at, issuer: place, generation };
         self.cache.insert(cache::fingerprint(token), entry);
         Ok(identity)
     }

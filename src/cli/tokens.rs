@@ -5,6 +5,7 @@ use comfy_table::{Table, presets};
 use super::transfer::open_ready;
 use super::{Failure, complain, print};
 use crate::auth::secrets;
+use crate::client::text::visible;
 use crate::clock::Clock;
 use crate::config::{TokenConfig, TokenRequest};
 use crate::model::actor::Actor;
@@ -38,7 +39,7 @@ async fn answer(store: &Store, request: TokenRequest) -> Result<(), Failure> {
             complain(&format!(
                 "token {} ({}, {}) is good {until}; its secret is shown only now:",
                 token.id,
-                shown(&token.name),
+                visible(&token.name),
                 role.name()
             ));
             print(&format!("{}\n", secret.expose()));
@@ -76,10 +77,10 @@ async fn table(store: &Store) -> Result<Table, StoreError> {
     each(store, |token| {
         table.add_row([
             token.id.to_string(),
-            shown(&token.name),
+            visible(&token.name).into_owned(),
             token.role.map_or("?", Role::name).to_owned(),
             short(token.created_at),
-            shown(&token.created_by),
+            visible(&token.created_by).into_owned(),
             time(token.expires_at),
             time(token.last_used_at),
             time(token.revoked_at),
@@ -93,9 +94,4 @@ async fn table(store: &Store) -> Result<Table, StoreError> {
 fn short(time: i64) -> String {
     let text = timestamp(time);
     text.get(..19).map_or_else(|| text.clone(), |start| format!("{start}Z"))
-}
-
-/// Fit for a terminal: a name from elsewhere must not move its cursor.
-fn shown(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }

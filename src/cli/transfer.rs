@@ -38,6 +38,11 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     let input = Box::new(Counted { input, read: read.clone() });
     let mut errors = config.errors.as_deref().map(|path| named(path, Output::file(path))).transpose()?;
     let store = open_ready(&config.url, config.wait, config.read_only).await?;
+    if config.once && had_users(&store).await? {
+        store.close().await;
+        print("nothing was imported: the directory has had users before\n");
+        return Ok(());
+    }
     let shutdown = interruptible()?;
     let mut console = Console::new(config.quiet);
     let mut sample = Sample::default();
@@ -79,6 +84,10 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     }
     report(&options, &totals, outcome)?;
     kept
+}
+
+async fn had_users(store: &Store) -> Result<bool, Failure> {
+    store.has_had_users().await.map_err(|error| error.to_string().into())
 }
 
 /// Tells what was done, and maps it to an exit code.

@@ -29,6 +29,8 @@ pub struct ImportConfig {
     pub map: Vec<String>,
     /// How much of it counts.
     pub mode: ImportMode,
+    /// Whether to leave a directory alone that has ever had a user.
+    pub once: bool,
     /// Where bad rows go.
     pub errors: Option<PathBuf>,
     /// Tell nothing but errors and the totals.
@@ -105,11 +107,12 @@ pub(super) fn import(sources: &mut Sources<'_>, args: &ImportArgs) -> Option<Imp
         format,
         key,
         map,
-        mode: match (args.dry_run, args.strict) {
+        mode: match (args.dry_run, args.strict || args.once) {
             (true, _) => ImportMode::DryRun,
             (_, true) => ImportMode::Strict,
             _ => ImportMode::Batches,
         },
+        once: args.once,
         errors: args.errors.clone(),
         quiet: args.quiet,
     })

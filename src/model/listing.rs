@@ -76,6 +76,22 @@ pub struct After {
     pub id: i64,
 }
 
+impl After {
+    /// The place after a user whose sort key is read by one of these, whichever fits the order.
+    pub fn read<E>(
+        by: SortBy,
+        id: i64,
+        text: impl FnOnce() -> Result<String, E>,
+        number: impl FnOnce() -> Result<i64, E>,
+    ) -> Result<Self, E> {
+        let key = match by {
+            SortBy::Name | SortBy::Email => Key::Text(text()?),
+            SortBy::Id | SortBy::CreatedAt | SortBy::UpdatedAt => Key::Number(number()?),
+        };
+        Ok(Self { key, id })
+    }
+}
+
 /// Which users, in which order, with which attributes.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {

@@ -6,6 +6,7 @@ pub mod email;
 pub mod etag;
 pub mod filter;
 pub mod fold;
+pub mod hex;
 pub mod import;
 pub mod json;
 pub mod listing;

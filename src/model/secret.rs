@@ -4,6 +4,8 @@ use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::hex::hex;
+
 /// What every secret that this program makes begins with, so that scanners find one that leaked.
 pub const PREFIX: &str = "rst_";
 /// Fewest and most characters of a secret that was made elsewhere.
@@ -77,12 +79,7 @@ impl Digest {
 
     /// In hexadecimal, as it is stored.
     pub fn hex(&self) -> String {
-        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
-            for nibble in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-            }
-            text
-        })
+        hex(&self.0)
     }
 
     /// As it is stored; `None` for anything else.

@@ -80,12 +80,8 @@ impl Store {
                         user = Some(to_user(row)?);
                     }
                     if emitted == limit || bytes >= BYTES_MAX {
-                        let key = match listing.sort.by {
-                            SortBy::Id => Key::Number(id),
-                            SortBy::Name | SortBy::Email => Key::Text(row.try_get("sort_key")?),
-                            SortBy::CreatedAt | SortBy::UpdatedAt => Key::Number(row.try_get("sort_key")?),
-                        };
-                        last = Some(After { key, id });
+                        let (text, number) = (|| row.try_get("sort_key"), || row.try_get("sort_key"));
+                        last = Some(After::read(listing.sort.by, id, text, number)?);
                     }
                     emit(Item { id, name: row.try_get(1)?, email: row.try_get(2)?, user });
                 }

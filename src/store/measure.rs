@@ -1,9 +1,10 @@
-//! Numbers about the whole database, for the metrics.
+//! What is true of the whole database: numbers for the metrics, and whether it was ever used.
 
 use std::fs;
 use std::path::Path;
 
 use super::{Either, Store, StoreError, on, read};
+use crate::model::change::SubjectKind;
 
 /// How many users there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,20 @@ const USERS: &str = "SELECT count(CASE WHEN active THEN 1 END), count(*) FROM us
 const OLDEST_WAITING: &str = "SELECT (SELECT j.at FROM journal j WHERE (j.epoch, j.xid) >= (h.epoch, h.xid) \
      ORDER BY j.epoch, j.xid, j.position LIMIT 1) FROM journal_horizon h";
 
+const HAD_USERS: &str = "SELECT EXISTS (SELECT 1 FROM journal WHERE subject_kind = $1)";
+
 impl Store {
+    /// Whether there has ever been a user, by the journal.
+    pub async fn has_had_users(&self) -> Result<bool, StoreError> {
+        read!(self, "has_had_users", session => async {
+            on!(&mut session, connection => sqlx::query_scalar(HAD_USERS)
+                .bind(SubjectKind::User.name())
+                .fetch_one(connection)
+                .await)
+            .map_err(StoreError::from)
+        })
+    }
+
     /// Counts the users, which reads all of them.
     pub async fn count_users(&self) -> Result<UserCounts, StoreError> {
         let (active, all): (i64, i64) = read!(self, "count_users", session => async {

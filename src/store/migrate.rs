@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use sqlx::AssertSqlSafe;
+use sqlx::error::DatabaseError;
 use thiserror::Error;
 
 use super::connect::{PROBE_TIMEOUT, try_connect};
 use super::{Either, Engine, OpenError, Session, Store, StoreError, Target, Tx, on, rights};
+use crate::model::hex::hex;
 
 /// One step.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +64,23 @@ impl From<sqlx::Error> for MigrateError {
     }
 }
 
+/// Why the steps were not applied.
+enum Halt {
+    /// Somebody else keeps a lock that one of them needs.
+    Locked,
+    Failed(MigrateError),
+}
+
+impl From<sqlx::Error> for Halt {
+    fn from(error: sqlx::Error) -> Self {
+        // lock_not_available
+        if error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "55P03") {
+            return Self::Locked;
+        }
+        Self::Failed(error.into())
+    }
+}
+
 /// How the schema compares with what this program needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SchemaState {
@@ -73,6 +92,14 @@ pub struct SchemaState {
 
 // Any number that no other program is likely to lock in the same database.
 const LOCK: i64 = 0x726f_7374_6572;
+
+/// A schema change may take longer than a request may, but it must not wait long for its locks: whoever wants one of
+/// those tables afterwards, if only to write a row, waits behind it.
+const PATIENCE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '2s'";
+
+/// Time between two attempts, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 const CREATE_LIST: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
      (version bigint NOT NULL PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at bigint NOT NULL)";
@@ -86,11 +113,7 @@ impl Migration {
     }
 
     fn checksum(&self, engine: Engine) -> String {
-        use std::fmt::Write as _;
-        Sha256::digest(self.text(engine)).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex(&Sha256::digest(self.text(engine)))
     }
 }
 
@@ -153,15 +176,33 @@ impl Store {
         if role.is_none() && self.schema_state().await?.pending.is_empty() {
             return Ok(Vec::new());
         }
-        let mut tx = self.begin_alone().await?;
-        on!(&mut tx, connection => sqlx::query(CREATE_LIST).execute(connection).await.map(drop))?;
-        let applied: Applied =
-            on!(&mut tx, connection => sqlx::query_as(APPLIED).fetch_all(connection).await)?;
-        let state = compare(&applied, self.engine())?;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let mut tx = self.begin_alone().await?;
+            match self.apply(&mut tx, now, role).await {
+                Ok(applied) => {
+                    tx.commit().await?;
+                    return Ok(applied);
+                }
+                Err(Halt::Locked) => {
+                    tx.rollback().await;
+                    tracing::info!("waiting for a transaction that keeps a table which a migration changes");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LAST_PAUSE);
+                }
+                Err(Halt::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn apply(&self, tx: &mut Tx, now: i64, role: Option<&str>) -> Result<Vec<&'static str>, Halt> {
+        on!(tx, connection => sqlx::query(CREATE_LIST).execute(connection).await.map(drop))?;
+        let applied: Applied = on!(tx, connection => sqlx::query_as(APPLIED).fetch_all(connection).await)?;
+        let state = compare(&applied, self.engine()).map_err(Halt::Failed)?;
         for step in MIGRATIONS.iter().filter(|step| state.pending.contains(&step.name)) {
             let text = step.text(self.engine());
-            on!(&mut tx, connection => sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await.map(drop))?;
-            on!(&mut tx, connection => sqlx::query(
+            on!(tx, connection => sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await.map(drop))?;
+            on!(tx, connection => sqlx::query(
                     "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)")
                 .bind(step.version)
                 .bind(step.name)
@@ -172,16 +213,15 @@ impl Store {
                 .map(drop))?;
         }
         if let Some(role) = role {
-            rights::give(&mut tx, role).await?;
+            rights::give(tx, role).await.map_err(|error| Halt::Failed(error.into()))?;
         }
-        tx.commit().await?;
         Ok(state.pending)
     }
 
     /// Begins a transaction that no other migrating program has beside it. PostgreSQL's lock is tried again
     /// and again instead of waited for: a waiting statement would hold up CREATE INDEX CONCURRENTLY elsewhere.
     async fn begin_alone(&self) -> Result<Tx, StoreError> {
-        let mut pause = Duration::from_millis(250);
+        let mut pause = FIRST_PAUSE;
         loop {
             let mut tx = self.begin().await?;
             let Either::Postgres(postgres) = tx.lent() else { return Ok(tx.unlimited()) };
@@ -190,14 +230,13 @@ impl Store {
                 .fetch_one(&mut **postgres)
                 .await?;
             if free {
-                // A schema change may take longer than a request may.
-                sqlx::query("SET LOCAL statement_timeout = 0").execute(&mut **postgres).await?;
+                sqlx::raw_sql(PATIENCE).execute(&mut **postgres).await?;
                 return Ok(tx.unlimited());
             }
             tx.rollback().await;
             tracing::info!("waiting for another process to migrate");
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(5));
+            pause = (pause * 2).min(LAST_PAUSE);
         }
     }
 }

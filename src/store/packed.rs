@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use sqlx::AssertSqlSafe;
 
 use super::list::{Item, Statement, bound, page};
-use super::{Either, Engine, Store, StoreError, read};
-use crate::model::listing::{After, Key, Listing, SortBy};
+use super::{Engine, Store, StoreError, on, read};
+use crate::model::listing::{After, Listing};
 
-/// One user as [`pack`] writes it.
+/// One user of a list as [`pack`] writes it.
 #[derive(Deserialize)]
 struct Row<'a>(
     i64,
@@ -45,13 +45,10 @@ impl Store {
         let statement = page(listing, after, limit.saturating_add(1), Engine::Sqlite);
         let text = pack(&statement);
         let packed: String = read!(self, "list", session => async {
-            match &mut session {
-                Either::Sqlite(lent) => {
-                    let query = bound!(sqlx::query_scalar(AssertSqlSafe(text.clone())), statement.args);
-                    query.fetch_one(&mut **lent).await.map_err(StoreError::from)
-                }
-                Either::Postgres(_) => Err(StoreError::Internal("packed lists are SQLite's".to_owned())),
-            }
+            on!(&mut session, connection => {
+                let query = bound!(sqlx::query_scalar(AssertSqlSafe(text.clone())), statement.args);
+                query.fetch_one(connection).await.map_err(StoreError::from)
+            })
         })?;
         let rows: Vec<Row<'_>> = unpack(&packed)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -63,11 +60,7 @@ impl Store {
         }
         let last = limit.checked_sub(1).and_then(|last| rows.get(last));
         last.map(|Row(id, _, _, key)| {
-            let key = match listing.sort.by {
-                SortBy::Name | SortBy::Email => Key::Text(unpack(key.get())?),
-                SortBy::Id | SortBy::CreatedAt | SortBy::UpdatedAt => Key::Number(unpack(key.get())?),
-            };
-            Ok(After { key, id: *id })
+            After::read(listing.sort.by, *id, || unpack(key.get()), || unpack(key.get()))
         })
         .transpose()
     }

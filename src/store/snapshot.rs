@@ -1,5 +1,7 @@
 //! Reading everything at one moment, for as long as that takes.
 
+mod stretches;
+
 use futures_util::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -32,14 +34,21 @@ pub struct Stored<'a> {
 
 impl Store {
     /// Hands all users of a list, as they are at one moment, by id, to `emit`, until that returns false.
-    /// It is one statement without a limit on its time, which keeps a connection and the moment's rows in use.
+    /// It keeps a connection, and the moment's rows in use, for as long as that takes.
     pub async fn snapshot(
         &self,
         listing: &Listing,
         emit: &mut (dyn FnMut(Stored<'_>) -> bool + Send),
     ) -> Result<(), StoreError> {
-        let statement = all(listing, self.engine());
         let mut session = self.session_without_limit().await?;
+        // With conditions each stretch might have to look for its users from the start.
+        if let Either::Sqlite(lent) = &mut session
+            && listing.conditions().is_empty()
+        {
+            sqlx::raw_sql("BEGIN").execute(&mut **lent).await?;
+            return stretches::each(lent, emit).await;
+        }
+        let statement = all(listing, self.engine());
         on!(&mut session, connection => {
             let query = super::list::bound!(sqlx::query(AssertSqlSafe(statement.text)), statement.args);
             let mut rows = query.fetch(connection);

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "what was measured is printed")]
 
+mod compose;
 mod docker;
 mod kubernetes;
 mod load;

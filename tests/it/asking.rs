@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Body, Method, Response};
 use serde_json::{Value, json};
 
-use crate::support::{Server, assert_problem, eventually, parts};
+use crate::support::{Server, assert_problem, client, eventually, parts};
 
 /// How long the journal may take to show what is committed. On a server that others use too, their transactions
 /// hold it back.
@@ -33,6 +33,13 @@ pub(crate) async fn assert_invalid(response: Response, wrong: &[&str]) -> Value 
     let problem = assert_problem(response, 422, "invalid").await;
     assert_eq!(places(&problem), wrong, "{problem}");
     problem
+}
+
+/// The value of a metric, by its name and labels; `None` when it is not there, or not yet.
+pub(crate) async fn metric(ops: &str, name: &str) -> Option<f64> {
+    let text = client().get(format!("{ops}/metrics")).send().await.unwrap().text().await.unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map(|value| value.parse().unwrap())
 }
 
 /// A request whose body is said to be JSON, whatever it is.

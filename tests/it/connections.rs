@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use roster::clock::Clock;
 use serde_json::{Value, json};
 
+use crate::asking::metric;
 use crate::raw::Connection;
 use crate::support::{Database, Engine, Program, Server, client, eventually};
 
@@ -23,13 +24,6 @@ pub(crate) async fn fill(url: &str) {
         let batch = client.post(format!("{url}/users/batch")).json(&json!({ "operations": operations }));
         assert_eq!(batch.send().await.unwrap().status(), 200);
     }
-}
-
-/// The value of a metric without labels.
-pub(crate) async fn metric(ops: &str, name: &str) -> f64 {
-    let text = client().get(format!("{ops}/metrics")).send().await.unwrap().text().await.unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("{name} in {text}")).parse().unwrap()
 }
 
 /// A connection whose answer has begun and is not read on.
@@ -87,7 +81,7 @@ async fn a_slow_reader_is_cut() {
     fill(&server.url).await;
     let mut stuck = stuck(&server.url).await;
     eventually(Duration::from_secs(30), "cut", async || {
-        metric(&server.ops, "roster_connections_slow_reader_total").await > 0.0
+        metric(&server.ops, "roster_connections_slow_reader_total").await.unwrap() > 0.0
     })
     .await;
     let (bytes, reset) = stuck.rest(Duration::from_secs(5)).await;
@@ -103,7 +97,7 @@ async fn half_a_head_is_not_waited_for() {
     let start = Instant::now();
     half.rest(Duration::from_secs(10)).await;
     assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
-    assert!(metric(&server.ops, "roster_connections_head_timeout_total").await > 0.0);
+    assert!(metric(&server.ops, "roster_connections_head_timeout_total").await.unwrap() > 0.0);
     server.stop().await;
 }
 
@@ -132,7 +126,7 @@ async fn half_a_head_does_not_hold_up_the_end() {
     let mut half = Connection::open(&server.url).await.unwrap();
     half.send("GET /users HTTP/1.1\r\nhost: te").await.unwrap();
     eventually(Duration::from_secs(5), "open", async || {
-        metric(&server.ops, "roster_connections_open").await > 0.0
+        metric(&server.ops, "roster_connections_open").await.unwrap() > 0.0
     })
     .await;
     server.signal("TERM");
@@ -151,7 +145,7 @@ async fn connections_beyond_the_cap_wait_their_turn() {
     let asked =
         tokio::time::timeout(Duration::from_millis(500), third.post("/users", r#"{"name":"c"}"#)).await;
     assert!(asked.is_err(), "nobody has room for the third");
-    assert!(metric(&server.ops, "roster_connections_open").await < 2.5);
+    assert!(metric(&server.ops, "roster_connections_open").await.unwrap() < 2.5);
     drop(first);
     let answer = tokio::time::timeout(Duration::from_secs(10), third.answer()).await;
     assert_eq!(answer.expect("the third gets the room").unwrap().status, 201);

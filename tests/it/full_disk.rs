@@ -13,13 +13,17 @@ use crate::support::{Program, assert_problem, client, parts, token_file};
 /// Mounts a small file system that only this process and its children see, keeps a part of it for later, and
 /// becomes the program.
 const SMALL_DISK: &str = r#"
-mount -t tmpfs -o size=3m none "$1" && head -c 1000000 /dev/zero >"$1/reserve" && chmod 755 "$1" || exit 77
+mount -t tmpfs -o size="$4" none "$1" && head -c 1000000 /dev/zero >"$1/reserve" && chmod 755 "$1" || exit 77
 exec env -i "$2" serve --database-url "sqlite:$1/roster.db" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 \
   --bootstrap-token-file "$3"
 "#;
 
+/// What is printed where nothing can be tried.
+pub(crate) const NO_MOUNT: &str =
+    "skipped: a file system can be mounted neither as this user nor in a user namespace";
+
 /// A command that may mount: as root, or else as root of a user namespace; `None` where neither is allowed.
-async fn may_mount() -> Option<Vec<&'static str>> {
+pub(crate) async fn may_mount() -> Option<Vec<&'static str>> {
     for flags in [vec!["-m"], vec!["-r", "-m"]] {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new("unshare");
@@ -32,18 +36,24 @@ async fn may_mount() -> Option<Vec<&'static str>> {
     None
 }
 
-struct SmallDisk {
-    program: Program,
-    client: Client,
+/// The program with its database on such a disk.
+pub(crate) struct SmallDisk {
+    pub(crate) program: Program,
+    pub(crate) client: Client,
     directory: TempDir,
 }
 
 impl SmallDisk {
-    async fn new(flags: &[&str]) -> Self {
+    /// `size` as `mount` takes it; a megabyte of it is kept for later.
+    pub(crate) async fn new(flags: &[&str], size: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new("unshare");
         command.args(flags).args(["sh", "-c", SMALL_DISK, "sh"]).arg(directory.path());
-        command.arg(env!("CARGO_BIN_EXE_roster")).arg(token_file()).stdin(Stdio::null()).kill_on_drop(true);
+        command
+            .arg(env!("CARGO_BIN_EXE_roster"))
+            .args([token_file(), size])
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
         let program = Program::started(command).await;
         Self { program, client: client(), directory }
     }
@@ -53,7 +63,7 @@ impl SmallDisk {
         self.client.post(format!("{}/users", self.program.url)).json(&user).send().await.unwrap()
     }
 
-    async fn users(&self) -> Value {
+    pub(crate) async fn users(&self) -> Value {
         let users = self.client.get(format!("{}/users", self.program.url)).send().await.unwrap();
         let (status, users) = parts(users).await;
         assert_eq!(status, 200, "{users}");
@@ -61,7 +71,7 @@ impl SmallDisk {
     }
 
     /// A file as the program sees it.
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         let root = format!("/proc/{}/root", self.program.child.id().unwrap());
         PathBuf::from(root).join(self.directory.path().strip_prefix("/").unwrap()).join(name)
     }
@@ -70,10 +80,10 @@ impl SmallDisk {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_are_refused_and_reads_go_on() {
     let Some(flags) = may_mount().await else {
-        println!("skipped: a file system can be mounted neither as this user nor in a user namespace");
+        println!("{NO_MOUNT}");
         return;
     };
-    let disk = SmallDisk::new(&flags).await;
+    let disk = SmallDisk::new(&flags, "3m").await;
     let mut made = 0;
     let refused = loop {
         let response = disk.create(&format!("user {made}")).await;

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use roster::auth::oidc::{Identity, Issuers, Refusal};
+use roster::auth::caller::Identity;
+use roster::auth::oidc::{Issuers, Refusal};
 use roster::clock::Clock;
 use roster::config::IssuerConfig;
 use roster::telemetry::Metrics;
@@ -32,6 +33,8 @@ const NOW: i64 = 1_800_000_000;
 struct Setup {
     issuer: Issuer,
     key: Key,
+    /// When it begins, in seconds since 1970.
+    now: i64,
     clock: Clock,
     metrics: Arc<Metrics>,
     issuers: Issuers,
@@ -39,16 +42,25 @@ struct Setup {
 
 impl Setup {
     async fn new(algorithm: &'static str) -> Self {
+        Self::at(algorithm, NOW).await
+    }
+
+    /// At the system's time, so that the program takes the tokens too.
+    async fn today(algorithm: &'static str) -> Self {
+        Self::at(algorithm, Clock::System.now() / 1_000_000).await
+    }
+
+    async fn at(algorithm: &'static str, now: i64) -> Self {
         let key = Key::new("first", algorithm);
         let issuer = Issuer::start(&[&key]).await;
-        let (clock, metrics) = (Clock::fixed(NOW * 1_000_000), metrics());
+        let (clock, metrics) = (Clock::fixed(now * 1_000_000), metrics());
         let issuers = Issuers::new(vec![config(&issuer.url)], &clock, &metrics).unwrap();
-        Self { issuer, key, clock, metrics, issuers }
+        Self { issuer, key, now, clock, metrics, issuers }
     }
 
     /// Claims that are accepted.
     fn claims(&self) -> Value {
-        claims(&self.issuer.url)
+        keys::with(&claims(&self.issuer.url), &json!({ "exp": self.now + 600, "iat": self.now }))
     }
 
     /// A token that is accepted, unlike any other for another number.
@@ -93,6 +105,11 @@ fn claims(url: &str) -> Value {
         "iss": url, "sub": "u1", "aud": "roster", "exp": NOW + 600, "iat": NOW,
         "preferred_username": "ana", "roles": ["reader", "writer"],
     })
+}
+
+/// What names a subject of an issuer for good.
+fn id(issuer: &str, subject: &str) -> String {
+    format!("{issuer}#{subject}")
 }
 
 /// Asserts that a token is no good, as opposed to one that nobody can judge.

@@ -1,5 +1,7 @@
 //! A PostgreSQL server of a test's own, to be stopped, paused and killed.
 
+mod small_disk;
+
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};

@@ -237,3 +237,38 @@ async fn five_servers_at_once_make_one_schema() {
         sqlx::query_scalar("SELECT count(*) FROM journal_epochs").fetch_one(&mut admin).await.unwrap();
     assert_eq!(epochs, 1);
 }
+
+/// Whoever writes meanwhile waits behind it, so it must not wait for long at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_waits_for_a_lock_does_not_hold_up_writers() {
+    const FIRST: &str = include_str!("../../migrations/postgres/0001_directory.sql");
+    let database = Database::create(Engine::Postgres).await;
+    let mut reader = PgConnection::connect(&database.url).await.unwrap();
+    // As the first release left it.
+    sqlx::raw_sql(FIRST).execute(&mut reader).await.unwrap();
+    let list = "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, name text, checksum text, applied_at bigint)";
+    sqlx::raw_sql(list).execute(&mut reader).await.unwrap();
+    let applied = "INSERT INTO schema_migrations \
+                   VALUES (1, '0001_directory', encode(sha256(convert_to($1, 'UTF8')), 'hex'), 0)";
+    sqlx::query(applied).bind(FIRST).execute(&mut reader).await.unwrap();
+
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM journal").execute(&mut reader).await.unwrap();
+    let url = database.url.clone();
+    let migrating =
+        tokio::spawn(async move { call(&["migrate"], &[("ROSTER_DATABASE_URL", url.as_str())]).await });
+    let mut writer = PgConnection::connect(&database.url).await.unwrap();
+    let (begun, mut longest) = (Instant::now(), Duration::ZERO);
+    while begun.elapsed() < Duration::from_secs(6) {
+        let start = Instant::now();
+        let write = "BEGIN; LOCK TABLE journal IN ROW EXCLUSIVE MODE; COMMIT";
+        sqlx::raw_sql(write).execute(&mut writer).await.unwrap();
+        longest = longest.max(start.elapsed());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    println!("a writer waited for {longest:?} at most");
+    assert!(longest > Duration::from_millis(500), "the migration was not in the way");
+    assert!(longest < Duration::from_secs(4) && !migrating.is_finished());
+    sqlx::raw_sql("COMMIT").execute(&mut reader).await.unwrap();
+    let ended = migrating.await.unwrap();
+    assert!(ended.code == 0 && ended.stdout.contains("applied: 0002_callers"), "{ended:?}");
+}

@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use crate::rules::{functions_of_the_store, read_source};
 use crate::support::{Database, both, metrics};
-use reading::{journal, lists, lists_in_every_order, lookups};
+use reading::{journal, lists, lists_in_every_order, lookups, measures};
 
 /// Microseconds since 1970-01-01 UTC.
 const START: i64 = 1_700_000_000_000_000;
@@ -42,6 +42,7 @@ both! {
         writes(&store).await;
         refusals(&store).await;
         lookups(&store).await;
+        measures(&store).await;
         lists(&store).await;
         lists_in_every_order(&store).await;
         journal(&store).await;
@@ -162,6 +163,7 @@ async fn schema(store: &Store) {
     assert_eq!(store.probe().await.unwrap(), SchemaState::default());
     let nothing = Standing { position: Position::default(), quiet: true };
     assert_eq!(store.standing().await.unwrap(), nothing);
+    assert!(!store.has_had_users().await.unwrap());
     assert_eq!(store.changes(&Selection::default(), Position::default(), 10).await.unwrap().0.len(), 0);
 }
 

@@ -1,6 +1,6 @@
 //! What the program tells of itself: log lines, metrics, traces, and that none of it stands in the way.
 
-mod collector;
+pub(crate) mod collector;
 mod gauges;
 mod log;
 mod openmetrics;

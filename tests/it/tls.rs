@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::asking::metric;
 use crate::certificates::{Authority, Issued, shown};
 use crate::support::{ADMIN, Database, Engine, Program, client, credentials, eventually};
 
@@ -103,10 +104,7 @@ impl Scene {
     }
 
     async fn metric(&self, name: &str) -> f64 {
-        let text = client().get(format!("{}/metrics", self.program.ops)).send().await.unwrap();
-        let text = text.text().await.unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("{name} in {text}")).parse().unwrap()
+        metric(&self.program.ops, name).await.unwrap()
     }
 
     /// Ends the program; gives its log.

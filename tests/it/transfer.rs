@@ -3,6 +3,7 @@
 mod bulk;
 mod copy;
 mod export;
+mod full_disk;
 mod http;
 mod import;
 

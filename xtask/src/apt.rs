@@ -20,13 +20,17 @@ pub(crate) fn is_root() -> bool {
 /// The package lists or a package cannot be had.
 pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     say(&format!("installing with apt-get: {}", packages.join(" ")));
-    // A stale list names packages that are gone from the mirror; an update that fails in one
-    // source may still have brought the package, so the install decides.
-    let _ = shell::run(apt_get().args(["update", "-qq"]));
+    update();
     let install = ["install", "-y", "-qq", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"];
     shell::run(apt_get().args(install).args(packages)).map_err(|failure| {
         Failure::missing(format!("apt-get could not install {}: {}", packages.join(" "), failure.message))
     })
+}
+
+/// Renews the package lists, where this may: a stale list names packages that are gone from the mirror. An update that
+/// fails in one source may still bring what is wanted, so what comes after it decides.
+pub(crate) fn update() {
+    let _ = shell::run(apt_get().args(["update", "-qq"]));
 }
 
 fn apt_get() -> Command {

@@ -67,7 +67,7 @@ fn missing(place: &Place) -> Option<&'static str> {
 }
 
 fn skipped(place: &Place, missing: &str) -> Result<(), Failure> {
-    if std::env::var("CI").is_ok_and(|value| value == "true") {
+    if shell::is_ci() {
         return Err(Failure::missing(format!("e2e {}: {missing}", place.name)));
     }
     say(&format!("e2e {}: skipped: {missing}", place.name));

@@ -9,16 +9,21 @@ mod e2e;
 mod fuzz;
 mod guide;
 mod image;
+mod kind;
 mod load;
 mod openapi;
 mod postgres;
+mod promtool;
 mod python;
 mod release;
 mod replicas;
+mod sbom;
 mod shell;
 mod stages;
+mod tag;
 mod test;
 mod tools;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -28,8 +33,8 @@ const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
 Commands:
-  test [--fast] [-- ARGS]         Pass every test. Finds PostgreSQL and the Python tools, or installs them where it
-                                  may, checks format and lints, starts a throw-away PostgreSQL, runs cargo test.
+  test [--fast] [-- ARGS]         Pass every test. Finds PostgreSQL, promtool and the Python tools, or installs them
+                                  where it may, checks format and lints, starts a throw-away PostgreSQL, runs cargo test.
                                   --fast leaves out format and lints. ARGS go to cargo test: a name to filter by,
                                   or options, as in `cargo xtask test -- --test it users -- --nocapture`
   openapi [--check]               Write openapi.json from the program; --check only compares
@@ -39,6 +44,13 @@ Commands:
                                   seconds each (600); needs a nightly compiler
   release [--check | --print]     Build the static program for this machine's architecture; --check builds it twice
                                   from nothing and compares the bytes, --print prints the build as a shell's line
+  tag VERSION                     Check that Cargo.toml, the chart and CHANGELOG.md agree with a release's tag (v1.2.3), and
+                                  print the release's notes
+  sbom                            Write what the program is made from, as CycloneDX, to target/sbom
+  workflows                       Hold the workflows of .github to the project's rules, and to actionlint, which is
+                                  installed with Go where it is missing
+  kind up|env|down                A Kubernetes of containers for e2e kubernetes: start it, print the settings that name
+                                  it (eval \"$(cargo xtask kind env)\"), delete it; needs Docker, kubectl and Go
   guide [CHAPTER]                 Run every command of a chapter of docs/guide and compare what it prints with what is
                                   shown there; without a name, list the chapters
   e2e PLACE [--no-guide] [-- ARGS]
@@ -92,6 +104,10 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "e2e" => e2e::run(&workspace, rest),
         "guide" => guide::run(&workspace, rest),
         "load" => load::run(rest),
+        "tag" => tag::run(&workspace, rest),
+        "sbom" => no_options(rest).and_then(|()| sbom::run(&workspace)),
+        "workflows" => no_options(rest).and_then(|()| workflows::run(&workspace)),
+        "kind" => kind::run(&workspace, rest),
         "help" | "--help" | "-h" => {
             say(HELP.trim_end());
             Ok(())
@@ -107,6 +123,10 @@ fn flag(args: &[String], known: &str) -> Result<bool, Failure> {
         [only] if only == known => Ok(true),
         _ => Err(Failure::usage(format!("the one option here is {known}, not {:?}", args.join(" ")))),
     }
+}
+
+fn no_options(args: &[String]) -> Result<(), Failure> {
+    if args.is_empty() { Ok(()) } else { Err(Failure::usage("this command takes no options")) }
 }
 
 #[cfg(test)]

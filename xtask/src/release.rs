@@ -146,7 +146,7 @@ fn command(workspace: &Workspace, target: &Path) -> Result<Command, Failure> {
 }
 
 /// `SOURCE_DATE_EPOCH` as given, or the seconds of the last commit.
-fn commit_time(workspace: &Workspace) -> Result<String, Failure> {
+pub(crate) fn commit_time(workspace: &Workspace) -> Result<String, Failure> {
     if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
         let number = epoch.parse::<u64>().map(|_| epoch);
         return number.map_err(|_| Failure::usage("SOURCE_DATE_EPOCH is not a number of seconds since 1970"));

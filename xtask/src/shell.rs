@@ -126,6 +126,11 @@ pub(crate) fn ask(program: &str, args: &[&str]) -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
+/// Whether this runs where nothing may be left out that could be had.
+pub(crate) fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
 /// The first directory in `PATH` that has all of these programs.
 pub(crate) fn find_in_path(programs: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::postgres::{self, Server};
+use crate::promtool;
 use crate::python;
 use crate::replicas;
 use crate::shell::{self, Failure, Workspace, say};
 use crate::stages::Stages;
+use crate::workflows;
 
 /// A superuser's URL of the PostgreSQL that the tests use.
 const POSTGRES_URL: &str = "ROSTER_TEST_POSTGRES_URL";
@@ -15,6 +17,8 @@ const POSTGRES_URL: &str = "ROSTER_TEST_POSTGRES_URL";
 const POSTGRES_BIN: &str = "ROSTER_TEST_POSTGRES_BIN";
 /// The Python interpreter that has the tools of `tests/requirements.txt`.
 const PYTHON: &str = "ROSTER_TEST_PYTHON";
+/// Prometheus' own tool, which judges alerts and queries.
+const PROMTOOL: &str = "ROSTER_TEST_PROMTOOL";
 
 struct Options<'a> {
     fast: bool,
@@ -49,6 +53,7 @@ fn parse(args: &[String]) -> Result<Options<'_>, Failure> {
 fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Result<(), Failure> {
     let external = std::env::var(POSTGRES_URL).ok().filter(|url| !url.is_empty());
     let programs = stages.run("tools", || programs(external.is_some()))?;
+    let promtool = stages.run("promtool", || promtool::find_or_unpack(workspace))?;
     let python = stages.run("python", || python::environment(workspace, &python::TESTS))?;
     if !options.fast {
         stages.run("format", || shell::run(&mut workspace.cargo(&["fmt", "--all", "--check"])))?;
@@ -59,6 +64,7 @@ fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Res
                 shell::run(clippy.args(targets).args(["--", "-D", "warnings"]))
             })
         })?;
+        stages.run("workflows", || workflows::stage(workspace))?;
     }
     let base = ["test", "--workspace", "--locked"];
     stages.run("build", || shell::run(workspace.cargo(&base).arg("--no-run").args(options.rest)))?;
@@ -67,7 +73,7 @@ fn all(workspace: &Workspace, options: &Options<'_>, stages: &mut Stages) -> Res
         _ => None,
     };
     let prepare = |tests: &mut Command| {
-        tests.env(PYTHON, &python);
+        tests.env(PYTHON, &python).env(PROMTOOL, &promtool);
         if let Some(bin) = &programs {
             tests.env(POSTGRES_BIN, bin);
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sha2::{Digest as _, Sha256};
 
-use super::Identity;
+use crate::auth::caller::Identity;
 
 /// What stands for a token. The token itself is not kept.
 pub(super) type Fingerprint = [u8; 32];
@@ -18,6 +18,8 @@ pub(super) fn fingerprint(token: &str) -> Fingerprint {
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) identity: Arc<Identity>,
+    /// `exp` in microseconds since 1970.
+    pub(super) expires_at: i64,
     /// The place of its issuer.
     pub(super) issuer: usize,
     /// Which of the issuer's key sets verified it.

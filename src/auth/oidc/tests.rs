@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::cache::{Cache, Entry, fingerprint};
 use super::keys::KeySet;
-use super::{Identity, read};
+use super::read;
+use crate::auth::caller::Identity;
 use crate::config::IssuerConfig;
+use crate::model::actor::Actor;
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/jwt");
 /// The time of these tests in microseconds since 1970.
@@ -146,14 +148,8 @@ fn sets_are_compared_by_their_keys() {
 fn the_cache_is_bounded_and_keeps_what_is_used() {
     let cache = Cache::new(100);
     let entry = |number: u64| {
-        let identity = Identity {
-            issuer: "i".into(),
-            subject: number.to_string(),
-            name: String::new(),
-            role: None,
-            expires_at: 0,
-        };
-        Entry { identity: Arc::new(identity), issuer: 0, generation: number }
+        let identity = Identity::new(Actor::jwt("i", &number.to_string(), ""), None, None);
+        Entry { identity: Arc::new(identity), expires_at: 0, issuer: 0, generation: number }
     };
     let print = |number: u64| fingerprint(&number.to_string());
     cache.insert(print(0), entry(0));

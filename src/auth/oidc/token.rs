@@ -74,8 +74,8 @@ pub(super) fn split(token: &str) -> Result<Parts<'_>, &'static str> {
     Ok(Parts { signed, signature, header, claims })
 }
 
-/// What a token says: well-formed, but neither verified nor meant for us. No [`super::Identity`] can be made of it
-/// outside this module.
+/// What a token says: well-formed, but neither verified nor meant for us. Who bears it is known
+/// only once it is verified.
 #[derive(Debug)]
 pub struct Statement {
     pub(super) algorithm: Algorithm,
@@ -91,13 +91,14 @@ pub struct Statement {
 /// What a token says of its bearer to one who takes the issuer's word for it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Said {
-    /// `sub`
+    /// `sub`: unique and never given to another within the issuer; at most 512 bytes, no control characters.
     pub subject: String,
-    /// What to call the bearer: at most 200 characters, no control characters.
+    /// `preferred_username`, else `name`, else `email`, else the subject; at most 200 characters, no control
+    /// characters. The issuer may give it to another.
     pub name: String,
-    /// The highest of the roles.
+    /// The highest role that the token maps to; without one its bearer is known and may do nothing.
     pub role: Option<Role>,
-    /// `exp` in microseconds since 1970.
+    /// `exp` in microseconds since 1970; tokens are accepted for another 60 seconds.
     pub expires_at: i64,
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 use super::{Choices, DatabaseArgs};
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(in crate::config) struct ImportArgs {
     /// The file to read; - is stdin
     #[arg(value_name = "FILE")]
@@ -27,6 +28,9 @@ pub(in crate::config) struct ImportArgs {
     /// All or nothing: the first bad row ends the import, and nothing is changed
     #[arg(long)]
     pub(in crate::config) strict: bool,
+    /// All or nothing too, and nothing if the directory has ever had a user: for a step that is repeated at each start
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(in crate::config) once: bool,
     /// Write bad rows to this file, one JSON object per line with line, errors and row
     #[arg(long, value_name = "FILE")]
     pub(in crate::config) errors: Option<PathBuf>,

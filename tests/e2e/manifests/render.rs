@@ -70,7 +70,7 @@ pub(super) fn with_components(components: &[&str]) -> String {
         resources: [../local]\ncomponents:\n"
         .to_owned();
     for component in components {
-        text.push_str(&format!("  - ../../components/{component}\n"));
+        text.extend(["  - ../../components/", component, "\n"]);
     }
     std::fs::write(directory.path().join("kustomization.yaml"), text).unwrap();
     run("kubectl", &["kustomize", directory.path().to_str().unwrap()])

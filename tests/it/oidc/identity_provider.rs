@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::{assert_invalid, config, pass};
+use super::{assert_invalid, config, id, pass};
 use crate::postgres_server::free_port;
 use crate::support::{client, metrics, variable};
 
@@ -89,10 +89,10 @@ async fn tokens_of_a_real_identity_provider() {
 
     let first = provider.token(CLIENT).await;
     let identity = issuers.verify(&first).await.unwrap();
-    assert_eq!((identity.subject.as_str(), identity.role), ("sync", Some(Role::Writer)));
-    assert_eq!((&*identity.issuer, identity.name.as_str()), (provider.url.as_str(), "sync"));
+    assert_eq!((&identity.actor.id, identity.actor.name.as_str()), (&id(&provider.url, "sync"), "sync"));
+    assert_eq!(identity.role, Some(Role::Writer));
     let person = issuers.verify(&provider.token(PERSON).await).await.unwrap();
-    assert_eq!((person.subject.as_str(), person.role), ("ana", None));
+    assert_eq!((&person.actor.id, person.role), (&id(&provider.url, "ana"), None));
 
     // A new key signs, the old one is still published.
     provider.tell("rotate").await;
@@ -121,6 +121,6 @@ async fn tokens_of_a_real_identity_provider() {
     let third = provider.token(CLIENT).await;
     let verified = issuers.verify(&third).await;
     assert!(!matches!(verified, Err(Refusal::Unavailable(_))), "{verified:?}");
-    assert_eq!(verified.unwrap().subject, "sync");
+    assert_eq!(verified.unwrap().actor.id, id(&provider.url, "sync"));
     provider.stop().await;
 }

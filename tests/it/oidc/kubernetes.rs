@@ -127,7 +127,8 @@ async fn a_pods_token_has_the_role_of_its_service_account() {
     let cluster = Cluster::start().await;
     let issuers = cluster.issuers(cluster.config(), &clock());
     let identity = issuers.verify(&cluster.token(&json!({}))).await.unwrap();
-    assert_eq!((identity.subject.as_str(), identity.name.as_str()), (SUBJECT, SUBJECT));
+    assert_eq!(identity.actor.id, super::id(&cluster.issuer.url, SUBJECT));
+    assert_eq!(identity.actor.name, SUBJECT);
     assert_eq!(identity.role, Some(Role::Writer));
     let other = cluster.token(&json!({ "sub": "system:serviceaccount:shop:other" }));
     assert_eq!(issuers.verify(&other).await.unwrap().role, None);
@@ -274,5 +275,5 @@ async fn real_cluster(namespace: &str) -> Result<(String, Option<Role>), Refusal
     assert_invalid("another audience", &issuers.verify(&foreign).await);
     let own = kubectl(&["create", "token", "sync", "-n", namespace, "--audience", "roster"]).await;
     let identity = issuers.verify(&own).await?;
-    Ok((identity.subject.clone(), identity.role))
+    Ok((identity.actor.name.clone(), identity.role))
 }

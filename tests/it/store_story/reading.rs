@@ -10,6 +10,7 @@ use roster::model::position::Position;
 use roster::model::user::{Field, timestamp};
 use roster::store::changes::Standing;
 use roster::store::list::Item;
+use roster::store::measure::UserCounts;
 use roster::store::{Engine, Store};
 use serde_json::{Value, json};
 
@@ -23,6 +24,16 @@ pub(super) async fn lookups(store: &Store) {
     assert_eq!(names, [(1, "Anaïs"), (3, "Cyd")]);
     assert_eq!(found[&3].external_id.as_deref(), Some("c"));
     assert!(store.lookup(&[]).await.unwrap().is_empty());
+}
+
+pub(super) async fn measures(store: &Store) {
+    assert_eq!(store.count_users().await.unwrap(), UserCounts { active: 2, inactive: 0 });
+    assert!(store.has_had_users().await.unwrap());
+    let limit = Duration::from_secs(20);
+    // Nothing older runs anywhere on the server, once the other tests' transactions have ended.
+    eventually(limit, "all is settled", async || store.oldest_waiting_change().await.unwrap().is_none())
+        .await;
+    assert_eq!(store.file_space().is_some(), store.engine() == Engine::Sqlite);
 }
 
 async fn ids(

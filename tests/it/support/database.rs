@@ -37,6 +37,11 @@ impl Database {
         self.directory.is_some()
     }
 
+    /// One on another PostgreSQL server.
+    pub(crate) fn of_others(url: String) -> Self {
+        Self { url, directory: None }
+    }
+
     /// The SQLite file.
     pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(self.url.strip_prefix("sqlite:").unwrap())

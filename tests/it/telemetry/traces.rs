@@ -6,6 +6,9 @@ use super::collector::Collector;
 use super::end;
 use crate::support::{Database, Engine, Program, client, eventually, program, token_file};
 
+/// The span of the caller.
+const CALLER: u64 = 0x00f0_67aa_0ba9_02b7;
+
 /// A service that sends its traces to an address.
 async fn start(database: &Database, endpoint: &str, variables: &[(&str, &str)]) -> Program {
     let mut command = program(&["serve", "--database-url", &database.url, "--drain-seconds", "0"]);
@@ -25,7 +28,7 @@ async fn start(database: &Database, endpoint: &str, variables: &[(&str, &str)]) 
 async fn ask(program: &Program, path: &str, trace: u128) -> u64 {
     let request = client().get(format!("{}{path}", program.url));
     let response =
-        request.header("traceparent", format!("00-{trace:032x}-00f067aa0ba902b7-01")).send().await.unwrap();
+        request.header("traceparent", format!("00-{trace:032x}-{CALLER:016x}-01")).send().await.unwrap();
     let own = response.headers()["traceparent"].to_str().unwrap();
     assert_eq!(&own[..36], format!("00-{trace:032x}-"));
     assert_eq!(&own[52..], "-01");
@@ -34,13 +37,22 @@ async fn ask(program: &Program, path: &str, trace: u128) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_arrive_in_the_trace_of_the_caller() {
-    let (collector, database) = (Collector::start().await, Database::create(Engine::Sqlite).await);
-    let program = start(&database, &collector.url, &[("OTEL_BSP_SCHEDULE_DELAY", "100")]).await;
+    let (collector, database) = (Collector::start("127.0.0.1").await, Database::create(Engine::Sqlite).await);
+    let program =
+        start(&database, &format!("http://{}", collector.address), &[("OTEL_BSP_SCHEDULE_DELAY", "100")])
+            .await;
     let trace = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
     let span = ask(&program, "/users/1", trace).await;
-    let wanted: [&[u8]; 5] =
-        [&trace.to_be_bytes(), &span.to_be_bytes(), b"GET /users/{id}", b"service.name", b"roster"];
-    eventually(Duration::from_secs(10), "the span arrives", async || collector.has(&wanted)).await;
+    eventually(Duration::from_secs(10), "the span arrives", async || collector.span(span).is_some()).await;
+    let found = collector.span(span).unwrap();
+    assert_eq!((found.name.as_str(), found.trace, found.parent), ("GET /users/{id}", trace, CALLER));
+    assert!(found.nanoseconds > 0 && found.nanoseconds < 60_000_000_000, "{found:?}");
+    for (name, value) in
+        [("http.request.method", "GET"), ("url.path", "/users/1"), ("http.response.status_code", "404")]
+    {
+        assert_eq!(found.attributes.get(name).map(String::as_str), Some(value), "{found:?}");
+    }
+    assert_eq!(found.resource.get("service.name").map(String::as_str), Some("roster"), "{found:?}");
     assert!(collector.heads().iter().all(|head| head.starts_with("post /v1/traces http/1.1\r\n")));
     assert!(collector.heads().iter().all(|head| head.contains("content-type: application/x-protobuf\r\n")));
     let lines = end(program).await;
@@ -49,14 +61,17 @@ async fn spans_arrive_in_the_trace_of_the_caller() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_span_arrives_after_the_signal() {
-    let (collector, database) = (Collector::start().await, Database::create(Engine::Sqlite).await);
+    let (collector, database) = (Collector::start("127.0.0.1").await, Database::create(Engine::Sqlite).await);
     // An hour, so that nothing is sent before the end.
-    let program = start(&database, &collector.url, &[("OTEL_BSP_SCHEDULE_DELAY", "3600000")]).await;
+    let program =
+        start(&database, &format!("http://{}", collector.address), &[("OTEL_BSP_SCHEDULE_DELAY", "3600000")])
+            .await;
     let trace = 0x77_u128 << 64 | 0x1234_5678_9abc_def0;
     let span = ask(&program, "/users", trace).await;
-    assert!(!collector.has(&[&trace.to_be_bytes()]));
+    assert!(collector.spans().is_empty());
     end(program).await;
-    assert!(collector.has(&[&trace.to_be_bytes(), &span.to_be_bytes(), b"GET /users"]));
+    let found = collector.span(span).unwrap();
+    assert_eq!((found.name.as_str(), found.trace), ("GET /users", trace));
 }
 
 #[tokio::test(flavor = "multi_thread")]

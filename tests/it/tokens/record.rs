@@ -7,20 +7,14 @@ use roster::clock::Clock;
 use serde_json::{Value, json};
 
 use super::give;
-use crate::support::{
-    ADMIN, Database, Program, Server, assert_problem, both, client, client_of, eventually, parts,
-};
+use crate::asking::metric;
+use crate::refusals::Refusals;
+use crate::support::{ADMIN, Database, Server, assert_problem, both, client, client_of, eventually, parts};
 
 async fn changes(server: &Server, query: &str) -> Vec<Value> {
     let (status, page) = parts(server.get(&format!("/changes{query}")).await).await;
     assert_eq!(status, 200, "{page}");
     page["changes"].as_array().unwrap().clone()
-}
-
-async fn metric(ops: &str, name: &str) -> f64 {
-    let text = client().get(format!("{ops}/metrics")).send().await.unwrap().text().await.unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.map_or(0.0, |value| value.parse().unwrap())
 }
 
 both! {
@@ -80,36 +74,46 @@ both! {
         server.stop().await;
     }
 
-    async fn a_refusal_is_one_line_of_the_log_without_the_secret(engine) {
+    async fn each_refusal_is_one_line_of_the_log_without_the_secret(engine) {
         let database = Database::create(engine).await;
-        let mut program = Program::serve(&database.url, &["--drain-seconds", "0", "--log", "debug"]).await;
-        let (wrong, url) = ("rst_wrong-battery-wrong-battery-wrong-battery-000", format!("{}/users", program.url));
-        let credentials = [
-            (None, 401), (Some(format!("Bearer {wrong}")), 401), (Some(format!("Basic {wrong}")), 401),
-            (Some("Bearer".to_owned()), 401), (Some(format!("Bearer {wrong} {wrong}")), 401),
-            (Some(format!("Bearer {}", "x".repeat(20_000))), 401), (Some(format!("Bearer {ADMIN}")), 200),
-        ];
-        for (credential, status) in &credentials {
-            let request = client_of(None).get(&url);
-            let request = credential.iter().fold(request, |request, value| request.header("authorization", value));
-            assert_eq!(request.send().await.unwrap().status().as_u16(), *status, "{credential:?}");
-        }
+        let mut refusals = Refusals::start(&database.url, &[]).await;
+        let tokens = format!("{}/tokens", refusals.program.url);
+        let body = json!({ "name": "x", "role": "admin", "expires_at": "2100-01-01T00:00:00Z" });
+        let revoked = parts(client().post(&tokens).json(&body).send().await.unwrap()).await.1;
+        let revoked = revoked["token"].as_str().unwrap();
+        let good = format!("Bearer {ADMIN}");
+        refusals.send("before it is revoked", "/me", &[&format!("Bearer {revoked}")], 200).await;
+        assert_eq!(client().delete(format!("{tokens}/2")).send().await.unwrap().status(), 204);
 
-        for (reason, count) in [("missing", 2), ("malformed", 3), ("invalid", 1)] {
-            let name = format!("roster_requests_refused_total{{reason=\"{reason}\"}}");
-            assert_eq!(metric(&program.ops, &name).await.to_string(), count.to_string(), "{reason}");
+        let wrong = "rst_wrong-battery-wrong-battery-wrong-battery-000";
+        let (twice, long) = (format!("{wrong} {wrong}"), "x".repeat(20_000));
+        let unlike = format!("{}{}", &revoked[..revoked.len() - 1], if revoked.ends_with('A') { 'B' } else { 'A' });
+        let malformed = ["", &twice, &long, "wrong-batt\u{e9}ry", "' OR '1'='1'--"];
+        let (comma, quoted) = (format!("{ADMIN},"), format!("\"{ADMIN}\""));
+        let invalid = [
+            wrong, revoked, &unlike, &comma, &quoted, "rst_", "header-of.claims-of.signature-of", "../../etc/passwd",
+        ];
+        for token in malformed.iter().chain(&invalid) {
+            refusals.refuse(token, token).await;
         }
-        let log = program.drain_log();
-        program.signal("TERM");
-        assert!(program.child.wait().await.unwrap().success());
-        let lines = log.await.unwrap();
-        assert!(!lines.iter().any(|line| line.contains(ADMIN) || line.contains("wrong-battery")), "{lines:#?}");
-        let told: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let requests: Vec<&Value> = told.iter().filter(|line| line["message"] == "request").collect();
-        assert_eq!(requests.len(), credentials.len());
-        assert_eq!(requests.iter().filter(|line| line["status"] == 401).count(), 6);
-        assert!(requests[..6].iter().all(|line| line["error"].is_string() && line["actor"].is_null()), "{requests:#?}");
-        assert_eq!(requests[6]["actor"], "token:1");
+        let missing = [
+            ("/me", vec![]), ("/users", vec![]), ("/me", vec![format!("Basic {ADMIN}")]), ("/me", vec![ADMIN.to_owned()]),
+            ("/me", vec![format!("Bearer{ADMIN}")]), (&format!("/users?access_token={ADMIN}"), vec![]),
+        ];
+        for (path, fields) in &missing {
+            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+            let response = refusals.send(path, path, &fields, 401).await;
+            assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"roster\"");
+            assert_problem(response, 401, "unauthenticated").await;
+        }
+        refusals.send("two fields", "/me", &[&good, &good], 401).await;
+        refusals.send("good", "/me", &[&good], 200).await;
+
+        for (reason, count) in [("missing", missing.len()), ("malformed", malformed.len() + 1), ("invalid", invalid.len())] {
+            let name = format!("roster_requests_refused_total{{reason=\"{reason}\"}}");
+            assert_eq!(metric(&refusals.program.ops, &name).await.unwrap().to_string(), count.to_string(), "{reason}");
+        }
+        refusals.end().await;
     }
 
     async fn an_address_that_fails_too_often_waits(engine) {
@@ -154,7 +158,7 @@ both! {
     async fn a_storm_of_wrong_tokens_costs_few_statements(engine) {
         let server = Server::with(engine, &["--failed-credentials-per-minute", "0"], Clock::System).await;
         let counted = "roster_database_query_duration_seconds_count{operation=\"usable_tokens\"}";
-        let (before, start) = (metric(&server.ops, counted).await, Instant::now());
+        let (before, start) = (metric(&server.ops, counted).await.unwrap_or(0.0), Instant::now());
         let mut storm = tokio::task::JoinSet::new();
         for number in 0..32 {
             let url = format!("{}/users", server.url);
@@ -170,7 +174,7 @@ both! {
         while let Some(done) = storm.join_next().await {
             done.unwrap();
         }
-        let (statements, seconds) = (metric(&server.ops, counted).await - before, start.elapsed().as_secs_f64());
+        let (statements, seconds) = (metric(&server.ops, counted).await.unwrap() - before, start.elapsed().as_secs_f64());
         println!("640 wrong tokens took {seconds:.1} s and {statements} statements");
         assert!(statements <= seconds * 10.0 + 5.0, "{statements} in {seconds}");
         assert_eq!(server.request(Method::GET, "/users").send().await.unwrap().status(), 200);

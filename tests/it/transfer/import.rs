@@ -100,6 +100,28 @@ both! {
         assert_eq!((strict.code, place.export().await.len()), (0, 2), "{strict:?}");
     }
 
+    async fn an_import_that_is_repeated_at_each_start_counts_once(engine) {
+        let place = Place::create(engine).await;
+        let bad = place.file("bad.csv", "name,email\nada,a@example.com\neve,a@example.com\n");
+        place.call(&["import", &bad, "--once", "--quiet"]).await.assert_refused("nothing was changed");
+        let file = place.file("people.csv", "name,email\nada,a@example.com\nbob,b@example.com\n");
+        let once = place.call(&["import", &file, "--once", "--quiet"]).await;
+        assert_eq!((once.code, place.export().await.len()), (0, 2), "{once:?}");
+        // What people have changed since then stays, even when they removed everybody.
+        let changed = place.file("changed.csv", "name,email\nada,other@example.com\n");
+        place.import(&changed).await;
+        let before = place.export().await;
+        for _ in 0..2 {
+            let again = place.call(&["import", &file, "--once", "--quiet"]).await;
+            assert_eq!((again.code, again.stdout.as_str()), (0, "nothing was imported: the directory has had users before\n"));
+            assert_eq!(place.export().await, before);
+        }
+        let store = place.database.store().await;
+        assert!(store.has_had_users().await.unwrap());
+        let both = place.call(&["import", &file, "--once", "--dry-run"]).await;
+        assert_eq!(both.code, 2, "{both:?}");
+    }
+
     async fn rows_find_their_users_by_any_key(engine) {
         let place = Place::create(engine).await;
         let first = "name,email,external_id\nada,a@example.com,x1\nbob,b@example.com,x2\ncy,c@example.com,x2\n";
@@ -277,5 +299,5 @@ async fn an_import_that_waits_for_ever_waits_for_the_schema_too() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(ended.stderr.ends_with("waiting for roster migrate\n"), "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
-    assert!(ended.stdout.contains("1 created"), "{ended:?}");
+    assert!(ended.stdout.contains("created: 1,"), "{ended:?}");
 }

@@ -35,7 +35,7 @@ pub(super) async fn shutdown_seconds(name: &str) {
     let head = "POST /users HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
     half.send(head).await.unwrap();
     eventually(Duration::from_secs(5), "it is under way", async || {
-        crate::connections::metric(&serving.program.ops, "roster_connections_open").await > 0.0
+        crate::asking::metric(&serving.program.ops, "roster_connections_open").await.unwrap() > 0.0
     })
     .await;
     let took = end(&mut serving).await;

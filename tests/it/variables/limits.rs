@@ -8,7 +8,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use super::Serving;
-use crate::connections::{WHOLE_LIST, fill, metric};
+use crate::asking::metric;
+use crate::connections::{WHOLE_LIST, fill};
 use crate::raw::Connection;
 use crate::support::{assert_problem, client, client_of};
 
@@ -39,7 +40,7 @@ pub(super) async fn header_timeout(name: &str) {
     let mut half = Connection::open(&serving.program.url).await.unwrap();
     half.send("GET /users HTTP/1.1\r\nhost: te").await.unwrap();
     half.rest(Duration::from_secs(5)).await;
-    assert!(metric(&serving.program.ops, "roster_connections_head_timeout_total").await > 0.0);
+    assert!(metric(&serving.program.ops, "roster_connections_head_timeout_total").await.unwrap() > 0.0);
 }
 
 pub(super) async fn idle_timeout(name: &str) {
@@ -99,7 +100,7 @@ pub(super) async fn min_drain_rate(name: &str) {
         {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let counted = metric(&serving.program.ops, "roster_connections_slow_reader_total").await;
+        let counted = metric(&serving.program.ops, "roster_connections_slow_reader_total").await.unwrap();
         assert_eq!(counted > 0.0, cut, "{counted} with {rate} after {:?}", start.elapsed());
     }
 }
