@@ -35,12 +35,7 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     let read = Arc::new(AtomicU64::new(0));
     let input = Box::new(Counted { input, read: read.clone() });
     let mut errors = config.errors.as_deref().map(|path| named(path, Output::file(path))).transpose()?;
-    let store = open_ready(&config.url, config.wait, config.read_only).await?;
-    if config.once && had_users(&store).await? {
-        store.close().await;
-        print("nothing was imported: the directory has had users before\n");
-        return Ok(());
-    }
+    let Some(store) = open_once(&config).await? else { return Ok(()) };
     let shutdown = interruptible()?;
     let mut console = Console::new(config.quiet);
     let mut sample = Sample::default();
@@ -84,8 +79,17 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     kept
 }
 
-async fn had_users(store: &Store) -> Result<bool, Failure> {
-    store.has_had_users().await.map_err(|error| error.to_string().into())
+/// The database to import into; `None` if that was to be done once and has been.
+async fn open_once(config: &ImportConfig) -> Result<Option<Store>, Failure> {
+    let store = open_ready(&config.url, config.wait, config.read_only).await?;
+    let done =
+        config.once && store.has_had_users().await.map_err(|error| Failure::from(error.to_string()))?;
+    if !done {
+        return Ok(Some(store));
+    }
+    store.close().await;
+    print("nothing was imported: the directory has had users before\n");
+    Ok(None)
 }
 
 /// Tells what was done, and maps it to an exit code.
