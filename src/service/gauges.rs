@@ -96,11 +96,7 @@ pub(super) fn register_readiness(metrics: &Metrics, readiness: &Readiness, shutd
     let (readiness, shutdown) = (readiness.clone(), shutdown.clone());
     metrics.sample(move |samples| {
         let ready = readiness.get().is_ok() && !shutdown.is_draining();
-        samples.gauge(
-            "roster_ready",
-            "1 when new requests may be sent here, as the probe of readiness says",
-            truth(ready),
-        );
+        samples.gauge("roster_ready", "1 when new requests may be sent here", truth(ready));
         let answers = truth(readiness.database_answers());
         samples.gauge("roster_database_up", "1 when the database answered when it was last asked", answers);
     });

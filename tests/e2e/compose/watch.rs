@@ -60,7 +60,9 @@ fn prometheus_scrapes_and_judges() {
         let rules = rules(&stack);
         rules.len() == wanted && rules.iter().all(evaluated)
     });
-    eventually(SOON, "a recorded rate", || {
+    // A rate is what changes between two scrapes, and the rule is looked at every 30 s.
+    eventually(3 * SOON, "a recorded rate", || {
+        assert_eq!(stack.status("/users/1", Some(&token)), Some(200));
         value(&stack, "roster:requests:rate5m").is_some_and(|rate| rate > 0.0)
     });
     assert_eq!(state(&stack, "RosterDatabaseDown"), "inactive");

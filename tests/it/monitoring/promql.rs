@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 /// Words that are neither a function nor a metric.
-const WORDS: [&str; 10] =
-    ["and", "or", "unless", "bool", "offset", "by", "without", "on", "ignoring", "time"];
+const WORDS: [&str; 5] = ["and", "or", "unless", "bool", "offset"];
+/// Functions after which a list of labels may come before the parenthesis.
+const AGGREGATIONS: [&str; 5] = ["sum", "min", "max", "avg", "count"];
 /// Words before a list of labels.
 const LISTS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
 
@@ -23,7 +24,7 @@ pub(super) fn metrics(query: &str) -> BTreeSet<String> {
                     .strip_prefix('(')
                     .and_then(|list| list.split_once(')'))
                     .map_or(rest, |(_, after)| after);
-            } else if !rest.starts_with('(') && !grouped(rest) && !WORDS.contains(&word) {
+            } else if !rest.starts_with('(') && !WORDS.contains(&word) && !AGGREGATIONS.contains(&word) {
                 found.insert(word.to_owned());
             }
         } else if first == '{' || first == '[' {
@@ -36,13 +37,6 @@ pub(super) fn metrics(query: &str) -> BTreeSet<String> {
         }
     }
     found
-}
-
-/// Whether an operator's labels follow, and then what it is applied to.
-fn grouped(after: &str) -> bool {
-    ["by", "without"]
-        .iter()
-        .any(|word| after.strip_prefix(word).is_some_and(|rest| rest.trim_start().starts_with('(')))
 }
 
 /// What follows a bracket's end; brackets within quotes are text.
