@@ -42,7 +42,7 @@ const REVOKED: &str = "a revocation acts at once where it is made, elsewhere wit
                        tokens::a_revocation_and_a_role_act_on_every_server_within_five_seconds";
 const COUNTED: &str = "each process counts the failures of an address by itself";
 
-/// Runs these tests. `tests` is the command by which all tests ran, without a filter.
+/// Runs these tests; `prepare` gives their command the environment of all tests.
 ///
 /// # Errors
 /// A test fails, or a name above fits no test.
