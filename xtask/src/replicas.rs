@@ -8,11 +8,8 @@ use crate::shell::{self, Failure, Workspace, say};
 const REPLICAS: &str = "ROSTER_TEST_REPLICAS";
 
 /// Modules whose tests on PostgreSQL ask a server as its clients do.
-const MODULES: [&str; 23] = [
+const MODULES: [&str; 19] = [
     "batch",
-    "client::login",
-    "client::record",
-    "client::users",
     "conditions",
     "feed",
     "http_basics",
@@ -20,7 +17,6 @@ const MODULES: [&str; 23] = [
     "identity",
     "lists",
     "negotiation",
-    "oidc::http",
     "openapi",
     "pages",
     "permissions",
@@ -35,11 +31,10 @@ const MODULES: [&str; 23] = [
 ];
 
 /// Tests in them that say nothing about several replicas, and why.
-const LEFT_OUT: [(&str, &str); 6] = [
-    ("client::login::a_real_server_says_who_logs_in", REVOKED),
+const LEFT_OUT: [(&str, &str); 5] = [
     ("tokens::a_token_is_given_changed_and_revoked", REVOKED),
     ("tokens::lasting::a_revoked_token_gives_no_other_one", REVOKED),
-    ("oidc::http::who_fails_too_often_waits_and_known_bearers_go_on", COUNTED),
+    ("tokens::lasting::a_stream_ends_with_its_callers_token", REVOKED),
     ("tokens::record::an_address_that_fails_too_often_waits", COUNTED),
     ("transfer::http::a_server_that_ends_says_so", "it ends one service by hand"),
 ];
@@ -47,7 +42,7 @@ const REVOKED: &str = "a revocation acts at once where it is made, elsewhere wit
                        tokens::a_revocation_and_a_role_act_on_every_server_within_five_seconds";
 const COUNTED: &str = "each process counts the failures of an address by itself";
 
-/// Runs these tests. `tests` is the command by which all tests ran, without a filter.
+/// Runs these tests; `prepare` gives their command the environment of all tests.
 ///
 /// # Errors
 /// A test fails, or a name above fits no test.
