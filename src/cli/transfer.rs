@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{Failure, REFUSED, STOPPED, open, print};
+use super::{Failure, REFUSED, STOPPED, complain, open, print};
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, ExportConfig, ImportConfig, ImportMode};
 use crate::model::actor::Actor;
@@ -28,6 +28,8 @@ use crate::transfer::reader::ReaderOptions;
 const TOLD_MAX: u64 = 100;
 /// Most changes that a dry run shows.
 const SAMPLE: usize = 20;
+/// Between two looks at a schema that somebody else brings up to date.
+const SCHEMA_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     let options = import_options(&config)?;
@@ -35,7 +37,7 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     let read = Arc::new(AtomicU64::new(0));
     let input = Box::new(Counted { input, read: read.clone() });
     let mut errors = config.errors.as_deref().map(|path| named(path, Output::file(path))).transpose()?;
-    let Some(store) = open_once(&config).await? else { return Ok(()) };
+    let Some(store) = to_fill(&config).await? else { return Ok(()) };
     let shutdown = interruptible()?;
     let mut console = Console::new(config.quiet);
     let mut sample = Sample::default();
@@ -79,17 +81,19 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     kept
 }
 
-/// The database to import into; `None` if that was to be done once and has been.
-async fn open_once(config: &ImportConfig) -> Result<Option<Store>, Failure> {
+/// The store to import into; none where that is only done once, and was.
+async fn to_fill(config: &ImportConfig) -> Result<Option<Store>, Failure> {
     let store = open_ready(&config.url, config.wait, config.read_only).await?;
-    let done =
-        config.once && store.has_had_users().await.map_err(|error| Failure::from(error.to_string()))?;
-    if !done {
-        return Ok(Some(store));
+    if config.once && had_users(&store).await? {
+        store.close().await;
+        print("nothing was imported: the directory has had users before\n");
+        return Ok(None);
     }
-    store.close().await;
-    print("nothing was imported: the directory has had users before\n");
-    Ok(None)
+    Ok(Some(store))
+}
+
+async fn had_users(store: &Store) -> Result<bool, Failure> {
+    store.has_had_users().await.map_err(|error| error.to_string().into())
 }
 
 /// Tells what was done, and maps it to an exit code.
@@ -256,7 +260,8 @@ pub(super) fn interruptible() -> Result<Shutdown, Failure> {
     Ok(shutdown)
 }
 
-/// Opens a database whose schema is as this program needs it.
+/// Opens a database whose schema is as this program needs it. Without a limit to the waiting (`wait` is `None`) that
+/// includes the schema: in a cluster, nothing says that whoever migrates begins first.
 pub(super) async fn open_ready(
     url: &DatabaseUrl,
     wait: Option<Duration>,
@@ -270,10 +275,19 @@ pub(super) async fn open_ready(
         .into());
     }
     let store = open(url, wait, read_only).await?;
-    let state = store.schema_state().await?;
-    if !state.pending.is_empty() {
+    let mut told = false;
+    loop {
+        let state = store.schema_state().await?;
+        if state.pending.is_empty() {
+            return Ok(store);
+        }
         let pending = state.pending.join(", ");
-        return Err(format!("the schema is not up to date ({pending}); run roster migrate first").into());
+        if wait.is_some() {
+            return Err(format!("the schema is not up to date ({pending}); run roster migrate first").into());
+        }
+        if !std::mem::replace(&mut told, true) {
+            complain(&format!("the schema is not up to date ({pending}); waiting for roster migrate"));
+        }
+        tokio::time::sleep(SCHEMA_PAUSE).await;
     }
-    Ok(store)
 }

@@ -1,7 +1,5 @@
 //! What is wrong is told in one line; what is away comes back.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::stack::{SOON, Stack, get, inspect, logs};
