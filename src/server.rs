@@ -4,6 +4,7 @@
 //! `axum::serve` is not used because it knows no time limit for a request's head, and one half-sent head keeps
 //! it from ending. What one connection may do is in `guard` and `exchange`, the order of the end in `drain`.
 
+mod acceptor;
 mod drain;
 mod exchange;
 mod guard;
@@ -19,6 +20,7 @@ pub use stats::ServerStats;
 pub use tls::Tls;
 
 use crate::address::PeerAddress;
+use acceptor::Acceptor;
 use axum::Router;
 use exchange::Connection;
 use guard::Guard;
@@ -34,16 +36,16 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::OwnedSemaphorePermit,
     task::{JoinError, JoinSet},
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// Pause after an accept that failed: most causes, such as too few file descriptors, do not go away at once.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// Least time between two log lines about accepts that failed.
-const ACCEPT_LOG: Duration = Duration::from_secs(1);
+/// At the end of the drain: the time in which a further connection shows itself, and how many are still taken.
+const LAST_ACCEPT: (Duration, usize) = (Duration::from_millis(1), 128);
+/// After the drain: how long a connection that has had no request waits for its first one.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// What clients may hold up, and how long the end may take.
 #[derive(Debug, Clone)]
@@ -164,7 +166,12 @@ impl Server {
         });
     }
 
-    async fn finish(self) -> Outcome {
+    async fn finish(mut self) -> Outcome {
+        // What the system has taken in already would be reset together with the listener.
+        for _ in 0..LAST_ACCEPT.1 {
+            let Ok((socket, peer, slot)) = timeout(LAST_ACCEPT.0, self.acceptor.next()).await else { break };
+            self.spawn(socket, peer, slot);
+        }
         let Self { acceptor, limits, stats, closing, mut connections, .. } = self;
         drop(acceptor);
         closing.1.trigger();
@@ -218,6 +225,7 @@ impl Served {
         let Self { connection, app, limits, stats, shutdown, closing } = self;
         let idle_timeout = limits.idle_timeout;
         let guard = HeadGuard::new(stream, Arc::clone(&connection), limits, stats);
+        let begun = Arc::clone(&connection);
         let service = service_fn(move |request| connection.serve(app.clone(), shutdown.clone(), request));
         // hyper starts this timer when it begins to wait for a head: it is the limit of the idle time.
         let served = http1::Builder::new()
@@ -228,8 +236,14 @@ impl Served {
         let ended = tokio::select! {
             ended = &mut served => ended,
             () = closing.begun() => {
-                served.as_mut().graceful_shutdown();
-                served.await
+                // Nothing has told this client yet that it is to go elsewhere: its first request may be on its way.
+                let first = if begun.is_unused() { FIRST_REQUEST } else { Duration::ZERO };
+                if let Ok(ended) = timeout(first, served.as_mut()).await {
+                    ended
+                } else {
+                    served.as_mut().graceful_shutdown();
+                    served.await
+                }
             }
         };
         if let Err(error) = ended {
@@ -241,46 +255,5 @@ impl Served {
 fn report_panic(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "connection task failed");
-    }
-}
-
-struct Acceptor {
-    listener: TcpListener,
-    slots: Arc<Semaphore>,
-    stats: Arc<ServerStats>,
-    logged: Option<Instant>,
-}
-
-impl Acceptor {
-    fn new(listener: TcpListener, max_connections: usize, stats: Arc<ServerStats>) -> Self {
-        let slots = Arc::new(Semaphore::new(max_connections.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { listener, slots, stats, logged: None }
-    }
-
-    /// The next connection, once there is room for one. May be dropped at any time without losing one.
-    async fn next(&mut self) -> (TcpStream, PeerAddress, OwnedSemaphorePermit) {
-        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
-            // The semaphore is never closed.
-            return std::future::pending().await;
-        };
-        loop {
-            match self.listener.accept().await {
-                Ok((socket, peer)) => {
-                    // Fails only on a socket that is already gone, which its first read will tell.
-                    let _ = socket.set_nodelay(true);
-                    return (socket, PeerAddress(peer.ip()), slot);
-                }
-                Err(error) => self.failed(&error),
-            }
-            sleep(ACCEPT_RETRY).await;
-        }
-    }
-
-    fn failed(&mut self, error: &io::Error) {
-        self.stats.accept_errors.fetch_add(1, Relaxed);
-        if self.logged.is_none_or(|at| at.elapsed() >= ACCEPT_LOG) {
-            self.logged = Some(Instant::now());
-            tracing::warn!(%error, "cannot accept a connection, trying again");
-        }
     }
 }

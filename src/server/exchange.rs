@@ -127,6 +127,11 @@ impl Connection {
         }
     }
 
+    /// Whether no request has come on it yet.
+    pub(super) fn is_unused(&self) -> bool {
+        self.state().newest == 0
+    }
+
     /// Notes that the rest of the response will not be sent.
     pub(super) fn break_off(&self) {
         self.state().broken = true;

@@ -5,7 +5,10 @@ mod tls;
 
 use super::*;
 use client::{Client, GET, HALF_HEAD, limits, ms, start};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    time::Instant,
+};
 
 #[tokio::test]
 async fn a_slow_head_is_cut_and_counted() {
@@ -162,8 +165,8 @@ async fn the_drain_serves_and_closes_then_all_ends() {
     let (header_timeout, drain, deadline) = (ms(1000), ms(600), ms(4000));
     let server =
         start(Limits { header_timeout, drain, deadline, idle_timeout: ms(60_000), ..limits() }).await;
-    let (mut idle, mut kept, mut fresh) =
-        (server.connect().await, server.connect().await, server.connect().await);
+    let (mut idle, mut kept, mut fresh, mut unused) =
+        (server.connect().await, server.connect().await, server.connect().await, server.connect().await);
     assert!(!idle.hello().await.contains("connection: close"));
     kept.hello().await;
     let (address, stats) = (server.address, Arc::clone(&server.stats));
@@ -176,11 +179,12 @@ async fn the_drain_serves_and_closes_then_all_ends() {
     half.send(HALF_HEAD).await;
     working.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(new.hello().await.contains("connection: close"));
-    assert!(idle.rest().await.0.is_empty() && fresh.rest().await.0.is_empty());
+    assert!(idle.rest().await.0.is_empty());
     assert!(TcpStream::connect(address).await.is_err());
+    assert!(fresh.hello().await.contains("connection: close"), "its client has heard nothing of the end");
     assert!(!stopping.is_finished());
     assert!(String::from_utf8(working.rest().await.0).unwrap().starts_with("HTTP/1.1 200 OK"));
-    assert!(half.rest().await.0.is_empty());
+    assert!(half.rest().await.0.is_empty() && unused.rest().await.0.is_empty());
     let (outcome, took) = stopping.await.unwrap();
     assert_eq!((outcome, stats.head_timeouts()), (Outcome { cut: 0 }, 1));
     assert!(took >= ms(1000) && took < ms(3000), "{took:?}");
