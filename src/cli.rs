@@ -2,6 +2,8 @@
 
 mod client;
 mod databases;
+mod migrate;
+mod signals;
 mod tokens;
 mod transfer;
 
@@ -15,13 +17,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::clock::Clock;
-use crate::config::{
-    self, Command, DatabaseUrl, DemoConfig, Environment, HealthConfig, MigrateConfig, ServeConfig,
-};
+use crate::config::{self, Command, DatabaseUrl, DemoConfig, Environment, HealthConfig, ServeConfig};
 use crate::model::secret::Secret;
 use crate::routes::READYZ;
 use crate::service::{self, Service};
-use crate::store::{OpenError, Store, StoreOptions, Target};
+use crate::store::{Store, StoreOptions, Target};
 use crate::telemetry::{self, BuildInfo, Metrics};
 use crate::{demo, openapi, server};
 
@@ -83,7 +83,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(config) => runtime()?.block_on(serve(config, None)),
         Command::Demo(config) => runtime()?.block_on(run_demo(config)),
-        Command::Migrate(config) => runtime()?.block_on(migrate(config)),
+        Command::Migrate(config) => runtime()?.block_on(migrate::migrate(config)),
         Command::Import(config) => runtime()?.block_on(transfer::import(config)),
         Command::Export(config) => runtime()?.block_on(transfer::export(config)),
         Command::Copy(config) => runtime()?.block_on(databases::copy(config)),
@@ -194,41 +194,6 @@ async fn open(url: &DatabaseUrl, wait: Option<Duration>, read_only: bool) -> Res
     Store::wait_for(&target, wait).await?;
     let options = StoreOptions { connections: 2, read_only, ..StoreOptions::default() };
     Ok(Store::open(&target, options, Arc::new(Metrics::new(build_info()))).await?)
-}
-
-async fn migrate(config: MigrateConfig) -> Result<(), Failure> {
-    if config.check && config.url.sqlite_path().is_some_and(|path| !path.exists()) {
-        // A look must not create the file.
-        return Err(OpenError::Never("the database file does not exist".to_owned()).into());
-    }
-    let store = open(&config.url, config.wait, false).await?;
-    let role = config.grant_to.as_deref();
-    let outcome =
-        if config.check { check_schema(&store).await } else { apply_migrations(&store, role).await };
-    store.close().await;
-    outcome
-}
-
-async fn check_schema(store: &Store) -> Result<(), Failure> {
-    let state = store.schema_state().await?;
-    if !state.pending.is_empty() {
-        print(&format!("pending: {}\n", state.pending.join(", ")));
-        return Err(Failure { code: NO, message: String::new() });
-    }
-    let newer =
-        if state.newer > 0 { format!(", and has {} newer steps", state.newer) } else { String::new() };
-    print(&format!("the schema is up to date{newer}\n"));
-    Ok(())
-}
-
-async fn apply_migrations(store: &Store, role: Option<&str>) -> Result<(), Failure> {
-    let applied = store.migrate_for(Clock::System.now(), role).await?;
-    if applied.is_empty() {
-        print("nothing to apply\n");
-    } else {
-        print(&format!("applied: {}\n", applied.join(", ")));
-    }
-    Ok(())
 }
 
 /// Asks `/readyz`. Speaks the few bytes of HTTP/1.1 that this takes by itself: it runs every few seconds in

@@ -11,6 +11,7 @@ mod credential;
 mod database_url;
 mod definitions;
 mod environment;
+mod grant;
 mod oidc;
 mod output;
 mod server_url;

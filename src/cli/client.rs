@@ -6,7 +6,7 @@ mod users;
 
 use std::io::{self, StdoutLock};
 
-use super::transfer::interruptible;
+use super::signals::interruptible;
 use super::{AWAY, CONFLICT, DENIED, FAILED, Failure, NO, STOPPED, UNKNOWN, complain};
 use crate::client::connection::{self, Target};
 use crate::client::rows::{Form, Rows};

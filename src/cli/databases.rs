@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::transfer::{interruptible, named, open_ready};
+use super::signals::{interruptible, until_stopped};
+use super::transfer::{named, open_ready};
 use super::{Failure, STOPPED, open, print};
 use crate::clock::Clock;
 use crate::config::{BackupConfig, CopyConfig};
@@ -38,13 +39,13 @@ pub(super) async fn copy(config: CopyConfig) -> Result<(), Failure> {
     if config.from == config.to {
         return Err("FROM_URL and TO_URL are the same database".into());
     }
-    let source = open_ready(&config.from, config.wait, true).await?;
+    let shutdown = interruptible()?;
+    let source = until_stopped(&shutdown, open_ready(&config.from, config.wait, true)).await?;
     if source.schema_state().await?.newer > 0 {
         return Err("the source has the schema of a later release; use that release to copy it".into());
     }
-    let target = open(&config.to, config.wait, false).await?;
+    let target = until_stopped(&shutdown, open(&config.to, config.wait, false)).await?;
     target.migrate(Clock::System.now()).await?;
-    let shutdown = interruptible()?;
     let mut console = Console::new(config.quiet);
     let now = Clock::System.now();
     let outcome = source

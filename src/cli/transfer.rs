@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::signals::{interruptible, until_stopped};
 use super::{Failure, REFUSED, STOPPED, complain, open, print};
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, ExportConfig, ImportConfig, ImportMode};
@@ -14,7 +15,6 @@ use crate::model::actor::Actor;
 use crate::model::filter::Filter;
 use crate::model::import::{KeyBy, Outcome};
 use crate::model::listing::Listing;
-use crate::server::{self, Shutdown};
 use crate::store::journal::Author;
 use crate::store::{OpenError, Store};
 use crate::transfer::console::Console;
@@ -37,8 +37,8 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     let read = Arc::new(AtomicU64::new(0));
     let input = Box::new(Counted { input, read: read.clone() });
     let mut errors = config.errors.as_deref().map(|path| named(path, Output::file(path))).transpose()?;
-    let Some(store) = to_fill(&config).await? else { return Ok(()) };
     let shutdown = interruptible()?;
+    let Some(store) = until_stopped(&shutdown, to_fill(&config)).await? else { return Ok(()) };
     let mut console = Console::new(config.quiet);
     let mut sample = Sample::default();
     let mut unwritten = None;
@@ -210,7 +210,8 @@ pub(super) async fn export(config: ExportConfig) -> Result<(), Failure> {
     let format = parse("--format", config.format.as_deref(), Format::parse)?.or(named_format);
     let filter = config.filter.as_deref().map(Filter::parse).transpose();
     let filter = filter.map_err(|error| format!("--filter: {error}"))?;
-    let store = open_ready(&config.url, config.wait, true).await?;
+    let shutdown = interruptible()?;
+    let store = until_stopped(&shutdown, open_ready(&config.url, config.wait, true)).await?;
     let out = match &config.output {
         Some(path) => named(path, Output::file(path))?,
         None => Output::stdout(),
@@ -223,7 +224,6 @@ pub(super) async fn export(config: ExportConfig) -> Result<(), Failure> {
             _ => format!("{}: {error}", place.display()).into(),
         })
     };
-    let shutdown = interruptible()?;
     let mut console = Console::new(config.quiet);
     let mut exporter = Exporter::new(format.unwrap_or(Format::Csv), config.escape_formulas, out)?;
     let (mut count, mut failed) = (0, Ok(()));
@@ -251,13 +251,6 @@ pub(super) async fn export(config: ExportConfig) -> Result<(), Failure> {
     written(exporter.finish().and_then(Output::finish))?;
     console.note(&format!("{count} users"));
     Ok(())
-}
-
-/// Has the first signal ask for an orderly end, and the second end the program.
-pub(super) fn interruptible() -> Result<Shutdown, Failure> {
-    let (shutdown, trigger) = Shutdown::new();
-    tokio::spawn(server::on_signals(trigger)?);
-    Ok(shutdown)
 }
 
 /// Opens a database whose schema is as this program needs it. Without a limit to the waiting (`wait` is `None`) that

@@ -8,6 +8,7 @@ use super::callers::{CallersConfig, callers};
 use super::database_url::DatabaseUrl;
 use super::definitions;
 use super::environment::Environment;
+use super::grant;
 use super::oidc::{self, IssuerConfig};
 use super::sources::Sources;
 use super::tls::{TlsFiles, tls};
@@ -182,8 +183,8 @@ pub(super) fn demo(sources: &mut Sources<'_>, args: &DemoArgs) -> Option<DemoCon
 pub(super) fn migrate(sources: &mut Sources<'_>, args: &MigrateArgs) -> Option<MigrateConfig> {
     let (url, wait) = target(sources, &args.database)?;
     let grant_to = args.grant_to.clone();
-    if grant_to.is_some() && url.sqlite_path().is_some() {
-        sources.problem("--grant-to: SQLite has no roles that rights could be given to".to_owned());
+    if let Some(problem) = grant_to.as_deref().and_then(|role| grant::problem(role, &url)) {
+        sources.problem(format!("--grant-to: {problem}"));
         return None;
     }
     Some(MigrateConfig { url, wait, check: args.check, grant_to })

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::guide;
 use crate::image;
-use crate::shell::{self, Failure, Workspace, say};
+use crate::shell::{self, Failure, Workspace, say, succeeds};
 use crate::stages::Stages;
 
 const USAGE: &str = "usage: cargo xtask e2e docker|compose|kubernetes [--no-guide] [-- ARGS OF THE TESTS]";
@@ -61,6 +61,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<(), Failure>
 fn missing(place: &Place) -> Option<&'static str> {
     if !image::engine() {
         return Some("no Docker engine answers, and none can be started here");
+    }
+    if place.name == "compose" && !succeeds(Command::new("docker").args(["compose", "version"])) {
+        return Some("Docker has no Compose (docker compose, version 2)");
     }
     let cluster = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
     (place.name == "kubernetes" && !cluster).then_some("KUBECONFIG names no cluster")

@@ -31,6 +31,10 @@ pub(super) async fn each(
     loop {
         let users = unpack(&stretch)?;
         let Some(last) = users.last() else { return Ok(()) };
+        // SQLite promises no order within an aggregate; the next stretch begins behind the last user of this one.
+        if !users.is_sorted_by(|one, other| one.id < other.id) {
+            return Err(StoreError::Internal("packed users in another order than asked for".to_owned()));
+        }
         let mut next = Box::pin(read(connection, &text, last.id));
         // The thread that reads goes on while this one writes.
         let begun = poll!(&mut next);

@@ -1,9 +1,11 @@
 //! Imports and the schema: in a cluster, the Jobs that migrate and import begin at the same time.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::commands::call;
-use crate::support::{Database, Engine};
+use crate::postgres_server::free_port;
+use crate::support::{Database, Engine, program, signal};
 
 #[tokio::test]
 async fn an_import_that_waits_for_ever_waits_for_the_schema_too() {
@@ -25,4 +27,31 @@ async fn an_import_that_waits_for_ever_waits_for_the_schema_too() {
     assert!(ended.stderr.ends_with("waiting for roster migrate\n"), "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
     assert!(ended.stdout.contains("created: 1,"), "{ended:?}");
+}
+
+/// As the first process of a container, a program hears no signal that it does not ask for.
+#[tokio::test]
+async fn what_waits_ends_at_a_signal() {
+    let database = Database::create(Engine::Postgres).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("users.csv");
+    std::fs::write(&file, "name\nAna\n").unwrap();
+    let unreachable = format!("postgres://ana@127.0.0.1:{}/people", free_port());
+    let waiting = [
+        (vec!["import", file.to_str().unwrap()], &database.url),
+        (vec!["export"], &database.url),
+        (vec!["migrate"], &unreachable),
+    ];
+    for (arguments, url) in waiting {
+        let mut command = program(&arguments);
+        command.args(["--database-wait", "0"]).env("ROSTER_DATABASE_URL", url);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        signal(child.id().unwrap(), "TERM");
+        let output = tokio::time::timeout(Duration::from_secs(10), child.wait_with_output()).await;
+        let output = output.expect("it goes on waiting").unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {told}");
+        assert!(told.ends_with("error: stopped by a signal: nothing was changed\n"), "{told}");
+    }
 }
