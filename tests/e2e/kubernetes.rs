@@ -5,6 +5,7 @@
 
 mod changes;
 mod cluster;
+mod door;
 mod faults;
 mod growth;
 mod identity;
