@@ -161,10 +161,10 @@ fn secrets_are_made_all_or_none() {
         run("kubectl", &[&arguments[..], &["-o", "jsonpath={.items[*].data}"]].concat())
     };
     assert!(make().status.success(), "{}", told(&make()));
-    let made = kept();
+    let first = kept();
     let again = make();
     assert!(again.status.success() && told(&again).contains("already"), "{}", told(&again));
-    assert_eq!(kept(), made);
+    assert_eq!(kept(), first);
 
     run("kubectl", &["delete", "secret", "people-owner", "--namespace", &namespace.0]);
     let left = kept();
