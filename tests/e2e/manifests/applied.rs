@@ -111,11 +111,11 @@ fn nothing_that_is_applied_is_warned_of() {
 }
 
 /// Secrets, the chart, its own tests; then away with it.
-fn install(purpose: &str, secrets: &[&str], values: &[&str]) {
+fn install(release: &str, purpose: &str, secrets: &[&str], values: &[&str]) {
     let namespace = Namespace::create(purpose);
     let start = Instant::now();
-    run("deploy/kubernetes/make-secrets", &[secrets, &[&namespace.0, "roster"]].concat());
-    let mut arguments = vec!["install", "roster", "deploy/helm/roster", "--namespace", &namespace.0];
+    run("deploy/kubernetes/make-secrets", &[secrets, &[&namespace.0, release]].concat());
+    let mut arguments = vec!["install", release, "deploy/helm/roster", "--namespace", &namespace.0];
     arguments.extend([
         "--wait",
         "--timeout",
@@ -130,9 +130,9 @@ fn install(purpose: &str, secrets: &[&str], values: &[&str]) {
     let pods = ["get", "pods", "--namespace", &namespace.0];
     assert!(installed.status.success(), "{}\n{}", told(&installed), told(&outcome("kubectl", &pods)));
     println!("helm install, {purpose}: all replicas are ready after {:.1} s", start.elapsed().as_secs_f64());
-    let tested = outcome("helm", &["test", "roster", "--namespace", &namespace.0, "--timeout", "120s"]);
+    let tested = outcome("helm", &["test", release, "--namespace", &namespace.0, "--timeout", "120s"]);
     assert!(tested.status.success(), "{}", told(&tested));
-    run("helm", &["uninstall", "roster", "--namespace", &namespace.0, "--wait"]);
+    run("helm", &["uninstall", release, "--namespace", &namespace.0, "--wait"]);
     let left = run(
         "kubectl",
         &["get", "deployments,services,networkpolicies", "--namespace", &namespace.0, "-o", "name"],
@@ -140,12 +140,46 @@ fn install(purpose: &str, secrets: &[&str], values: &[&str]) {
     assert_eq!(left, "");
 }
 
+/// Under another name than the chart's, which its objects and its Secrets have then.
 #[test]
 fn the_chart_installs_and_passes_its_own_tests() {
-    install("chart", &[], &["initialData.enabled=true", "clusterIssuer.enabled=true"]);
+    install("people", "chart", &[], &["initialData.enabled=true", "clusterIssuer.enabled=true"]);
 }
 
 #[test]
 fn the_chart_installs_on_sqlite() {
-    install("sqlite", &["--sqlite"], &["database.kind=sqlite", "replicas=1"]);
+    install("roster", "sqlite", &["--sqlite"], &["database.kind=sqlite", "replicas=1"]);
+}
+
+/// The same passwords stand in several Secrets, so that new ones beside old ones fit no database.
+#[test]
+fn secrets_are_made_all_or_none() {
+    let namespace = Namespace::create("secrets");
+    let make = || outcome("deploy/kubernetes/make-secrets", &[&namespace.0, "people"]);
+    let kept = || {
+        let arguments = ["get", "secrets", "--namespace", &namespace.0];
+        run("kubectl", &[&arguments[..], &["-o", "jsonpath={.items[*].data}"]].concat())
+    };
+    assert!(make().status.success(), "{}", told(&make()));
+    let first = kept();
+    let again = make();
+    assert!(again.status.success() && told(&again).contains("already"), "{}", told(&again));
+    assert_eq!(kept(), first);
+
+    run("kubectl", &["delete", "secret", "people-owner", "--namespace", &namespace.0]);
+    let left = kept();
+    let refused = make();
+    assert_eq!(refused.status.code(), Some(1), "{}", told(&refused));
+    let said =
+        "lacks Secrets of people: people-owner; restore them, or delete the others (people-database people)";
+    assert!(told(&refused).contains(said), "{}", told(&refused));
+    assert_eq!(kept(), left);
+}
+
+/// A kubectl that fails is no answer, and nothing is made.
+#[test]
+fn secrets_are_not_missing_where_no_cluster_answers() {
+    let mut make = command("deploy/kubernetes/make-secrets", &["roster", "people"]);
+    let output = make.env("KUBECONFIG", "/dev/null").output().unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{}", told(&output));
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::shell::{outcome, told};
+use crate::shell::{outcome, run, told};
 
 use super::generated::read;
 
@@ -117,6 +117,7 @@ fn what_cannot_work_is_refused_with_the_reason() {
         ("autoscaling.minReplicas=11", "autoscaling.minReplicas is larger than autoscaling.maxReplicas"),
         ("gateway.enabled=true", "set ingress.enabled to false"),
         ("settings.LOG=debug", "settings are variables whose names begin with ROSTER_"),
+        ("fullnameOverride=a-name-that-is-a-good-deal-longer-than-that", "has more than 40 characters"),
         ("replica=3", "additional properties 'replica' not allowed"),
         ("image.tga=1", "additional properties 'tga' not allowed"),
         ("database.kind=mysql", "value must be one of 'statefulset', 'external', 'sqlite'"),
@@ -139,4 +140,23 @@ fn what_cannot_work_is_refused_with_the_reason() {
     }
     let output = outcome("helm", &["lint", "--strict", "deploy/helm/roster"]);
     assert!(output.status.success(), "{}", told(&output));
+}
+
+/// A release's notes, with no cluster asked.
+fn notes(values: &str) -> String {
+    let arguments = ["install", "people", "deploy/helm/roster", "--dry-run=client", "--set", values];
+    let text = run("helm", &arguments);
+    text.split_once("NOTES:").expect("there are notes").1.to_owned()
+}
+
+#[test]
+fn notes_warn_of_a_door_without_tls() {
+    let plain = notes("ingress.host=people.example.com");
+    assert!(plain.contains("http://people.example.com/users"), "{plain}");
+    assert!(plain.contains("tokens travel in the clear; set ingress.tlsSecret"), "{plain}");
+    assert!(plain.contains("deployment/people\n"), "{plain}");
+    let encrypted = notes("ingress.tlsSecret=door");
+    assert!(encrypted.contains("https://") && !encrypted.contains("WARNING"), "{encrypted}");
+    assert!(notes("ingress.enabled=false,gateway.enabled=true").contains("WARNING"));
+    assert!(!notes("ingress.enabled=false").contains("WARNING"));
 }
