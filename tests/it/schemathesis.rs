@@ -11,7 +11,9 @@ use roster::model::role::Role;
 use roster::routes;
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tokio::task::JoinHandle;
 
+use crate::support::replicas::{Door, wanted};
 use crate::support::{ADMIN, Database, Engine, Program, both, client, variable};
 
 /// Fixed, so that a change and not chance decides; another one can be tried by hand.
@@ -45,6 +47,10 @@ async fn fuzz(url: &str, role: &str, token: &str) -> (Option<i32>, String) {
     // From the file: the operation by which a document was fetched is not tested.
     command.arg("run").arg(root.join("openapi.json")).args(["--url", url, "--no-color", "--checks", "all"]);
     command.arg("--header").arg(format!("Authorization: Bearer {token}"));
+    if wanted() > 1 {
+        // Each request goes to a random replica.
+        command.args(["--header", "Connection: close"]);
+    }
     command.args(["--phases", "examples,coverage,fuzzing,stateful"]);
     command.args(["--seed", SEED, "--max-examples", if role == "reader" { FEWER } else { EXAMPLES }]);
     command.env("PYTHONPATH", root.join("tests")).current_dir(directory.path());
@@ -92,27 +98,46 @@ fn successes(lines: &[Value], actor: &str) -> BTreeSet<(String, String)> {
     done.map(|line| (text(line, "method"), text(line, "route"))).collect()
 }
 
+/// Ends the programs; gives the lines of their logs that tell of requests.
+async fn ended(programs: Vec<(Program, JoinHandle<Vec<String>>)>) -> Vec<Value> {
+    let mut requests: Vec<Value> = Vec::new();
+    for (mut program, log) in programs {
+        program.signal("TERM");
+        assert!(program.child.wait().await.unwrap().success());
+        let lines: Vec<Value> =
+            log.await.unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let before = requests.len();
+        requests.extend(lines.into_iter().filter(|line| line["message"] == "request"));
+        assert!(requests.len() > before, "a replica had no request");
+    }
+    requests
+}
+
 /// One run against a server of its own; gives the operations that were answered with success.
 async fn ask(engine: Engine, role: &str) -> BTreeSet<(String, String)> {
     let database = Database::create(engine).await;
     // Some requests have no good credential: that is part of the test.
     let arguments = ["--drain-seconds", "0", "--failed-credentials-per-minute", "0"];
-    let mut program = Program::serve(&database.url, &arguments).await;
-    let log = program.drain_log();
-    seed(&program.url).await;
+    let count = if database.is_file() { 1 } else { wanted() };
+    let mut programs = Vec::new();
+    for _ in 0..count {
+        let mut program = Program::serve(&database.url, &arguments).await;
+        let log = program.drain_log();
+        programs.push((program, log));
+    }
+    let address = |(program, _): &(Program, _)| program.url.trim_start_matches("http://").to_owned();
+    let door = Door::before(programs.iter().map(address).collect()).await;
+    seed(&door.url).await;
     let body = json!({ "name": role, "role": role });
-    let given = client().post(format!("{}/tokens", program.url)).json(&body).send().await.unwrap();
+    let given = client().post(format!("{}/tokens", door.url)).json(&body).send().await.unwrap();
     let given: Value = given.json().await.unwrap();
     println!("schemathesis runs with the seed {SEED} as {role}");
     // The first token: the hooks keep the tool from revoking it.
     let (token, actor) =
         if role == "admin" { (ADMIN, "token:1") } else { (given["token"].as_str().unwrap(), "token:2") };
-    let (code, output) = fuzz(&program.url, role, token).await;
-    program.signal("TERM");
-    assert!(program.child.wait().await.unwrap().success());
-    let lines: Vec<Value> =
-        log.await.unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let requests: Vec<Value> = lines.into_iter().filter(|line| line["message"] == "request").collect();
+    let (code, output) = fuzz(&door.url, role, token).await;
+    drop(door);
+    let requests = ended(programs).await;
     let failed: Vec<&Value> = requests.iter().filter(|line| line["status"].as_u64() >= Some(500)).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     assert_eq!(code, Some(0), "{output}");

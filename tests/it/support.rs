@@ -45,6 +45,7 @@ pub(crate) use both;
 
 pub(crate) use database::Database;
 pub(crate) use program::{Program, program, signal};
+use replicas::Replica;
 pub(crate) use roster::store::Engine;
 
 /// The first token of the tests' databases, an admin's.
@@ -87,8 +88,8 @@ pub(crate) struct Server {
     pub(crate) ops: String,
     pub(crate) client: Client,
     pub(crate) service: Option<Service>,
-    /// Services beside that one, and the address before all.
-    others: (Vec<Service>, Option<replicas::Door>),
+    /// Those beside that one, and the address before all.
+    others: (Vec<Replica>, Option<replicas::Door>),
     pub(crate) database: Arc<Database>,
 }
 
@@ -121,11 +122,13 @@ impl Server {
         let mut url = format!("http://{}", service.address());
         let mut others = (Vec::new(), None);
         if !database.is_file() && replicas::wanted() > 1 {
+            let mut addresses = vec![service.address().to_string()];
             for _ in 1..replicas::wanted() {
-                others.0.push(replicas::service(&settings, &clock).await);
+                let other = Replica::start(&all, &settings, &clock).await;
+                addresses.push(other.address());
+                others.0.push(other);
             }
-            let all = [&service].into_iter().chain(&others.0).map(|one| one.address().to_string()).collect();
-            let door = replicas::Door::before(all).await;
+            let door = replicas::Door::before(addresses).await;
             url.clone_from(&door.url);
             others.1 = Some(door);
         }
@@ -135,7 +138,7 @@ impl Server {
 
     /// The operations addresses of all services.
     pub(crate) fn all_ops(&self) -> Vec<String> {
-        self.service.iter().chain(&self.others.0).map(|one| format!("http://{}", one.ops_address())).collect()
+        std::iter::once(self.ops.clone()).chain(self.others.0.iter().map(Replica::ops)).collect()
     }
 
     /// A request to the public port.
@@ -172,10 +175,14 @@ impl Server {
 
     /// Ends the service in an orderly way.
     pub(crate) async fn stop(mut self) {
-        let all: Vec<Service> = self.service.take().into_iter().chain(self.others.0.drain(..)).collect();
-        all.iter().for_each(Service::stop);
-        for service in all {
+        let service = self.service.take();
+        service.iter().for_each(Service::stop);
+        self.others.0.iter().for_each(Replica::stop);
+        if let Some(service) = service {
             service.ended().await;
+        }
+        for other in self.others.0.drain(..) {
+            other.ended().await;
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Several services on one database, behind one address at which every connection goes to a random one of them.
 //!
 //! `ROSTER_TEST_REPLICAS` says how many; `cargo xtask test` sets it to 2 in a stage of its own. Only PostgreSQL serves
-//! more than one. Clients then keep no connections, so that every request goes to a random replica.
+//! more than one. Clients then keep no connections, so that every request goes to a random replica. All but the first
+//! are processes of their own, since what processes share is the database alone.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use roster::service::{Parts, Service};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-use super::metrics;
+use super::{Program, metrics};
 use crate::random::{generator, seed};
 
 /// How many services a test's server on PostgreSQL is.
@@ -29,6 +30,57 @@ pub(crate) async fn service(settings: &ServeConfig, clock: &Clock) -> Service {
     let parts =
         Parts { clock: clock.clone(), metrics: metrics(), traced: false, shutdown, trigger, announce: None };
     Service::start(settings, parts).await.unwrap()
+}
+
+/// One beside the first.
+pub(crate) enum Replica {
+    Process(Box<Program>),
+    /// Where a test holds the clock.
+    Here(Box<Service>),
+}
+
+impl Replica {
+    /// Starts it with these arguments of `serve`, which the settings are read from.
+    pub(crate) async fn start(arguments: &[&str], settings: &ServeConfig, clock: &Clock) -> Self {
+        if matches!(clock, Clock::Fixed(_)) {
+            return Self::Here(Box::new(service(settings, clock).await));
+        }
+        let mut command = super::program(&["serve"]);
+        command.args(arguments);
+        let mut program = Program::started(command).await;
+        drop(program.drain_log());
+        Self::Process(Box::new(program))
+    }
+
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Process(program) => program.url.trim_start_matches("http://").to_owned(),
+            Self::Here(service) => service.address().to_string(),
+        }
+    }
+
+    /// The address of its operations port.
+    pub(crate) fn ops(&self) -> String {
+        match self {
+            Self::Process(program) => program.ops.clone(),
+            Self::Here(service) => format!("http://{}", service.ops_address()),
+        }
+    }
+
+    /// Asks it to end.
+    pub(crate) fn stop(&self) {
+        match self {
+            Self::Process(program) => program.signal("TERM"),
+            Self::Here(service) => service.stop(),
+        }
+    }
+
+    pub(crate) async fn ended(self) {
+        match self {
+            Self::Process(mut program) => assert!(program.child.wait().await.unwrap().success()),
+            Self::Here(service) => service.ended().await,
+        }
+    }
 }
 
 /// The address before several services; it is gone with this value.
