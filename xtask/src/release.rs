@@ -135,9 +135,12 @@ fn command(workspace: &Workspace, target: &Path) -> Result<Command, Failure> {
     {
         command.args(["--features", &features]);
     }
-    // Where there is no Git, as in an image, the environment alone knows the commit.
-    if let Some(commit) = std::env::var_os("ROSTER_BUILD_COMMIT") {
-        command.env("ROSTER_BUILD_COMMIT", commit);
+    // Where there is no Git, as in an image, the environment alone knows the commit. And rustup obeys the files
+    // rust-toolchain that some dependencies bring, unless it was told which compiler to take.
+    for name in ["ROSTER_BUILD_COMMIT", "RUSTUP_TOOLCHAIN"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
     }
     Ok(command)
 }
@@ -176,7 +179,19 @@ fn needs_loader(elf: &[u8]) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::needs_loader;
+    use super::{command, needs_loader};
+    use crate::shell::{self, Workspace};
+
+    // Otherwise the line that an image is built with takes the compiler that a dependency names.
+    #[test]
+    fn the_printed_build_keeps_to_the_compiler_that_rustup_chose() {
+        let workspace = Workspace::locate().unwrap_or_else(|failure| panic!("{}", failure.message));
+        let line = command(&workspace, &workspace.target).map(|command| shell::line(&command));
+        let line = line.unwrap_or_else(|failure| panic!("{}", failure.message));
+        if let Ok(name) = std::env::var("RUSTUP_TOOLCHAIN") {
+            assert!(line.contains(&format!(" RUSTUP_TOOLCHAIN='{name}'")), "{line}");
+        }
+    }
 
     #[test]
     fn a_loader_is_seen_in_the_program_headers() {
