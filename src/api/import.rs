@@ -103,7 +103,7 @@ fn options(query: &Query, headers: &HeaderMap) -> ApiResult<ImportOptions> {
     let types = Format::ALL.map(Format::essence);
     let essence = body::media_type(headers, &types)?;
     let format = Format::ALL.into_iter().find(|format| format.essence() == essence);
-    Ok(ImportOptions { mode, reader: ReaderOptions { format, map, key, keep_text: false } })
+    Ok(ImportOptions { mode, once: false, reader: ReaderOptions { format, map, key, keep_text: false } })
 }
 
 /// The lines of an answer. They wait in memory when the client does not read, which many do only once they have sent
@@ -178,7 +178,7 @@ async fn run(
     let (totals, outcome) = import::run(&app.store, &author, input, &options, stop, &mut observe).await;
     let told = report.listed > 0 || totals.commits > 0;
     match outcome {
-        Ok(End::Complete) => report.tell("end", ended(&totals, true, None)),
+        Ok(End::Complete | End::NotNeeded) => report.tell("end", ended(&totals, true, None)),
         Ok(End::Stopped) => {
             let error = if lost.load(Ordering::Relaxed) {
                 ApiError::new(Kind::InvalidToken, "the access token is not good any more")

@@ -28,6 +28,7 @@ use crate::transfer::reader::ReaderOptions;
 const TOLD_MAX: u64 = 100;
 /// Most changes that a dry run shows.
 const SAMPLE: usize = 20;
+const NOT_NEEDED: &str = "nothing was imported: the directory has had users before\n";
 /// Between two looks at a schema that somebody else brings up to date.
 const SCHEMA_PAUSE: Duration = Duration::from_millis(500);
 
@@ -81,19 +82,16 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     kept
 }
 
-/// The store to import into; none where that is only done once, and was.
+/// The store to import into; none where that is only done once, and was. The import itself looks once more, when nobody
+/// else can write: this look needs no right to write, and keeps nobody from it.
 async fn to_fill(config: &ImportConfig) -> Result<Option<Store>, Failure> {
     let store = open_ready(&config.url, config.wait, config.read_only).await?;
-    if config.once && had_users(&store).await? {
+    if config.once && store.has_had_users().await? {
         store.close().await;
-        print("nothing was imported: the directory has had users before\n");
+        print(NOT_NEEDED);
         return Ok(None);
     }
     Ok(Some(store))
-}
-
-async fn had_users(store: &Store) -> Result<bool, Failure> {
-    store.has_had_users().await.map_err(|error| error.to_string().into())
 }
 
 /// Tells what was done, and maps it to an exit code.
@@ -102,6 +100,10 @@ fn report(
     totals: &import::Totals,
     outcome: Result<End, import::ImportError>,
 ) -> Result<(), Failure> {
+    if matches!(outcome, Ok(End::NotNeeded)) {
+        print(NOT_NEEDED);
+        return Ok(());
+    }
     let note = if options.mode == Mode::DryRun { " (dry run: nothing was changed)" } else { "" };
     print(&format!("{totals}{note}\n"));
     match outcome {
@@ -118,7 +120,7 @@ fn report(
             code: REFUSED,
             message: format!("{} of {} rows were refused", totals.refused, totals.rows),
         }),
-        Ok(End::Complete) => Ok(()),
+        Ok(End::Complete | End::NotNeeded) => Ok(()),
     }
 }
 
@@ -138,7 +140,8 @@ fn import_options(config: &ImportConfig) -> Result<ImportOptions, Failure> {
         ImportMode::DryRun => Mode::DryRun,
     };
     let format = format.or_else(|| Format::of_name(&config.input));
-    Ok(ImportOptions { mode, reader: ReaderOptions { format, map, key, keep_text: config.errors.is_some() } })
+    let reader = ReaderOptions { format, map, key, keep_text: config.errors.is_some() };
+    Ok(ImportOptions { mode, once: config.once, reader })
 }
 
 fn parse<T>(name: &str, text: Option<&str>, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Failure> {

@@ -27,12 +27,15 @@ enum Column {
 }
 
 impl Layout {
-    /// The three attributes of a list, and more, written with commas between.
+    /// The three attributes of a list, and more, written with commas between; each of them once.
     pub fn of_list(fields: Option<&str>) -> Self {
-        let more = fields.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
-        Self::of_fields(
-            Field::V1.iter().map(|field| field.name().into_owned()).chain(more.map(str::to_owned)),
-        )
+        let mut names: Vec<String> = Field::V1.iter().map(|field| field.name().into_owned()).collect();
+        for name in fields.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        Self::of_fields(names.into_iter())
     }
 
     /// All attributes of a user.

@@ -133,6 +133,12 @@ impl Store {
 }
 
 impl ImportTransaction {
+    /// Whether the directory never had a user. If so, nobody else makes one until the transaction ends.
+    pub async fn first(&mut self) -> Result<bool, StoreError> {
+        find::lock_table(&mut self.tx).await?;
+        super::measure::had_users(self.tx.lent()).await.map(|had| !had)
+    }
+
     /// Takes a batch of rows, as [`Store::import_batch`] does.
     pub async fn import_rows(
         &mut self,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Either, Store, StoreError, on, read};
+use super::{Either, Session, Store, StoreError, on, read};
 use crate::model::change::SubjectKind;
 
 /// How many users there are.
@@ -34,16 +34,19 @@ const OLDEST_WAITING: &str = "SELECT (SELECT j.at FROM journal j WHERE (j.epoch,
 
 const HAD_USERS: &str = "SELECT EXISTS (SELECT 1 FROM journal WHERE subject_kind = $1)";
 
+/// Whether the journal tells of a user.
+pub(super) async fn had_users(session: &mut Session) -> Result<bool, StoreError> {
+    on!(session, connection => sqlx::query_scalar(HAD_USERS)
+        .bind(SubjectKind::User.name())
+        .fetch_one(connection)
+        .await)
+    .map_err(StoreError::from)
+}
+
 impl Store {
     /// Whether there has ever been a user, by the journal.
     pub async fn has_had_users(&self) -> Result<bool, StoreError> {
-        read!(self, "has_had_users", session => async {
-            on!(&mut session, connection => sqlx::query_scalar(HAD_USERS)
-                .bind(SubjectKind::User.name())
-                .fetch_one(connection)
-                .await)
-            .map_err(StoreError::from)
-        })
+        read!(self, "has_had_users", session => had_users(&mut session))
     }
 
     /// Counts the users, which reads all of them.

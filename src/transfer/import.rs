@@ -35,6 +35,8 @@ pub enum Mode {
 pub struct ImportOptions {
     /// How much of it counts.
     pub mode: Mode,
+    /// Only into a directory that never had a user; with [`Mode::Strict`].
+    pub once: bool,
     /// How the input is read; has the key too.
     pub reader: ReaderOptions,
 }
@@ -57,6 +59,8 @@ pub enum End {
     Complete,
     /// Because it was asked to stop; what [`Totals`] count is done, and nothing else.
     Stopped,
+    /// Before it began, since it was to be done once and there have been users.
+    NotNeeded,
 }
 
 /// Why an import ended early.
@@ -109,7 +113,12 @@ impl Import<'_> {
     ) -> Result<End, ImportError> {
         if self.options.mode != Mode::Batches {
             let to_be_undone = self.options.mode == Mode::DryRun;
-            self.transaction = Some(self.store.begin_import(to_be_undone).await?);
+            let mut transaction = self.store.begin_import(to_be_undone).await?;
+            let needed = !self.options.once || transaction.first().await?;
+            self.transaction = Some(transaction);
+            if !needed {
+                return Ok(End::NotNeeded);
+            }
         }
         let mut batches = read_apart(input, self.options.reader.clone())?;
         loop {

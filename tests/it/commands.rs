@@ -47,7 +47,7 @@ pub(crate) async fn call(arguments: &[&str], variables: &[(&str, &str)]) -> Ende
 /// Runs a command line of the program to its end.
 pub(crate) async fn end(mut command: tokio::process::Command) -> Ended {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let output = tokio::time::timeout(Duration::from_secs(30), child.wait_with_output()).await;
+    let output = tokio::time::timeout(Duration::from_mins(2), child.wait_with_output()).await;
     let output = output.unwrap_or_else(|_| panic!("{command:?} does not end")).unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended {

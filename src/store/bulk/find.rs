@@ -77,6 +77,15 @@ pub(super) async fn without_limits(tx: &mut Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Keeps everybody else from writing users, new ones too, until the transaction ends. Whoever writes has taken turns
+/// before, and so has this one.
+pub(super) async fn lock_table(tx: &mut Tx) -> Result<(), StoreError> {
+    const LOCK: &str = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
+    let Either::Postgres(lent) = tx.lent() else { return Ok(()) };
+    sqlx::raw_sql(LOCK).execute(&mut **lent).await?;
+    Ok(())
+}
+
 /// Keeps everybody else from changing users that exist, until the transaction ends.
 pub(super) async fn take_all_turns(tx: &mut Tx) -> Result<(), StoreError> {
     take_turns(tx, 0..STRIPES).await

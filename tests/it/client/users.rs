@@ -127,6 +127,8 @@ both! {
         place.output(&["users", "create", "--name", "Ana", "--profile", r#"{"a":[1,"x"]}"#]).await;
         let csv = place.output(&["users", "list", "--fields", "active,profile.a", "--output", "csv"]).await;
         assert_eq!(csv, "id,name,email,active,profile.a\r\n1,Ana,,true,\"[1,\"\"x\"\"]\"\r\n");
+        let once = place.output(&["users", "list", "--fields", "id,active,active", "--output", "csv"]).await;
+        assert_eq!(once, "id,name,email,active\r\n1,Ana,,true\r\n");
         let table = place.output(&["users", "list", "--fields", "active,profile.a", "--output", "table"]).await;
         let words = |line: usize| table.lines().nth(line).unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(words(0), ["ID", "NAME", "EMAIL", "ACTIVE", "PROFILE.A"]);

@@ -122,6 +122,25 @@ both! {
         assert_eq!(both.code, 2, "{both:?}");
     }
 
+    async fn of_several_imports_that_count_once_one_does(engine) {
+        let place = Place::create(engine).await;
+        let row = |from: usize, number: usize| format!("of file {from} number {number}\n");
+        let files: Vec<String> = (0..4)
+            .map(|from| {
+                let rows: String = (0..500).map(|number| row(from, number)).collect();
+                place.file(&format!("{from}.csv"), format!("name\n{rows}"))
+            })
+            .collect();
+        let calls = files.iter().map(|file| async {
+            let arguments = ["import", file, "--once", "--quiet"];
+            place.call(&arguments).await
+        });
+        let ended = futures_util::future::join_all(calls).await;
+        assert!(ended.iter().all(|one| one.code == 0), "{ended:?}");
+        let not_needed = ended.iter().filter(|one| one.stdout.starts_with("nothing was imported")).count();
+        assert_eq!((not_needed, place.export().await.len()), (3, 500), "{ended:?}");
+    }
+
     async fn rows_find_their_users_by_any_key(engine) {
         let place = Place::create(engine).await;
         let first = "name,email,external_id\nada,a@example.com,x1\nbob,b@example.com,x2\ncy,c@example.com,x2\n";
