@@ -11,4 +11,5 @@ mod kustomize;
 mod pods;
 mod render;
 mod same;
+mod secrets;
 mod selectors;

@@ -217,6 +217,7 @@ fn notes_warn_of_a_door_without_tls() {
     let behind = notes("tls.enabled=true");
     assert!(behind.contains("http://roster.example.com/users") && behind.contains("WARNING"), "{behind}");
     assert!(behind.contains("(tls.enabled) only begins behind it"), "{behind}");
+    assert!(behind.contains("with Traefik, see \"TLS up to the pod\""), "{behind}");
     assert!(notes("ingress.enabled=false,gateway.enabled=true").contains("WARNING"));
     assert!(!notes("ingress.enabled=false").contains("WARNING"));
 }

@@ -83,14 +83,20 @@ pub(super) fn with_components(components: &[&str]) -> String {
     if components.is_empty() {
         return overlay("local");
     }
+    let mut more = "namespace: roster\ncomponents:\n".to_owned();
+    for component in components {
+        more.extend(["  - ../../components/", component, "\n"]);
+    }
+    over("local", &more)
+}
+
+/// An overlay over another, with more in its kustomization, as text.
+pub(super) fn over(base: &str, more: &str) -> String {
     let overlays = root().join("deploy/kubernetes/overlays");
     let directory = tempfile::Builder::new().prefix("test-").tempdir_in(overlays).unwrap();
-    let mut text = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: roster\n\
-        resources: [../local]\ncomponents:\n"
-        .to_owned();
-    for component in components {
-        text.extend(["  - ../../components/", component, "\n"]);
-    }
+    let text = format!(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../{base}]\n{more}"
+    );
     std::fs::write(directory.path().join("kustomization.yaml"), text).unwrap();
     run("kubectl", &["kustomize", directory.path().to_str().unwrap()])
 }
