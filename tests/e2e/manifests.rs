@@ -4,8 +4,12 @@
 mod applied;
 mod chart;
 mod connections;
+mod encrypted;
 mod generated;
 mod golden;
+mod kustomize;
 mod pods;
 mod render;
 mod same;
+mod secrets;
+mod selectors;

@@ -1,12 +1,14 @@
 //! The chart's values: documented, held to a schema, and refused when they cannot work.
 
 use std::fmt::Write as _;
+use std::process::Output;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::shell::{outcome, run, told};
 
 use super::generated::read;
+use super::render::{KUBERNETES, chart, find, list, objects};
 
 /// A value of values.yaml: its path, and the comment over it.
 struct Documented {
@@ -100,49 +102,104 @@ fn every_value_is_documented_and_in_the_schema() {
     assert!(missing.is_empty(), "in values.yaml and not in the schema: {missing:?}");
 }
 
+/// What the schema refuses, so that `helm lint` does too.
+const OUTSIDE_THE_SCHEMA: [(&str, &str); 8] = [
+    ("replica=3", "additional properties 'replica' not allowed"),
+    ("image.tga=1", "additional properties 'tga' not allowed"),
+    ("database.kind=mysql", "value must be one of 'statefulset', 'external', 'sqlite'"),
+    ("image.digest=sha256:12", "does not match pattern"),
+    ("replicas=two", "want integer"),
+    ("clusterIssuer.roles.shop:sync=owner", "value must be one of 'reader', 'writer'"),
+    ("networkPolicy.ingressFrom[0].cidr=192.0.2.0/24", "additional properties 'cidr' not allowed"),
+    ("networkPolicy.dnsPort=dns", "got string, want integer"),
+];
+
+/// What values that are good by themselves cannot be together.
+const NOT_TOGETHER: [(&str, &str); 16] = [
+    (
+        "database.kind=sqlite",
+        "replicas: an SQLite file has one program that writes to it, so there can be no second replica, and 2 are asked for",
+    ),
+    (
+        "database.kind=sqlite,replicas=1,autoscaling.enabled=true",
+        "autoscaling.enabled: an SQLite file has one program that writes to it, so there can be no second replica",
+    ),
+    ("database.kind=sqlite,replicas=1,initialData.enabled=true", "on a volume that only the server has"),
+    ("replicas=16", "16 replicas and one more in a rollout, with 10 + 2 connections each, are 204"),
+    ("autoscaling.enabled=true,autoscaling.maxReplicas=20", "are 252, and database.maxConnections is 200"),
+    ("autoscaling.enabled=true,database.kind=external", "are 132, and database.maxConnections is 100"),
+    ("autoscaling.minReplicas=11", "autoscaling.minReplicas is larger than autoscaling.maxReplicas"),
+    ("gateway.enabled=true", "set ingress.enabled to false"),
+    ("settings.LOG=debug", "settings are variables whose names begin with ROSTER_"),
+    (
+        "settings.ROSTER_IDLE_TIMEOUT=5s",
+        "settings.ROSTER_IDLE_TIMEOUT: the chart sets this variable itself; use idleTimeout",
+    ),
+    ("settings.ROSTER_TLS_CERT=/tls/tls.crt", "use tls.enabled and tls.secret"),
+    (
+        "clusterIssuer.enabled=true,settings.ROSTER_OIDC_ISSUERS_FILE=/etc/issuers.toml",
+        "set clusterIssuer.enabled to false and have the cluster in your own file",
+    ),
+    (
+        "extraEnv[0].name=ROSTER_DRAIN_SECONDS",
+        "has the variable ROSTER_DRAIN_SECONDS already; use drainSeconds",
+    ),
+    ("extraEnv[0].name=ROSTER_LOG_FORMAT", "has the variable ROSTER_LOG_FORMAT already; use settings"),
+    (
+        "settings.ROSTER_LOG=debug,extraEnv[0].name=ROSTER_LOG",
+        "has the variable ROSTER_LOG already; use one of settings and extraEnv",
+    ),
+    ("fullnameOverride=a-name-that-is-a-good-deal-longer-than-that", "has more than 40 characters"),
+];
+
+/// The chart rendered or linted with values, by a helm that asks no cluster.
+fn tried(verb: &[&str], values: &str) -> Output {
+    outcome("helm", &[verb, &["deploy/helm/roster", "--set", values], &KUBERNETES].concat())
+}
+
+/// Every refusal is a sentence. Lint goes by the schema alone: it takes no notice of what templates refuse.
 #[test]
 fn what_cannot_work_is_refused_with_the_reason() {
-    let refused = [
-        (
-            "database.kind=sqlite",
-            "value must be one of 0, 1, 'no more, for an SQLite file has one program that writes to it'",
-        ),
-        ("database.kind=sqlite,replicas=1,autoscaling.enabled=true", "so there can be no second replica"),
-        ("database.kind=sqlite,replicas=1,initialData.enabled=true", "on a volume that only the server has"),
-        ("replicas=16", "16 replicas and one more in a rollout, with 10 + 2 connections each, are 204"),
-        (
-            "autoscaling.enabled=true,autoscaling.maxReplicas=20",
-            "are 252, and database.maxConnections is 200",
-        ),
-        ("autoscaling.minReplicas=11", "autoscaling.minReplicas is larger than autoscaling.maxReplicas"),
-        ("gateway.enabled=true", "set ingress.enabled to false"),
-        ("settings.LOG=debug", "settings are variables whose names begin with ROSTER_"),
-        ("fullnameOverride=a-name-that-is-a-good-deal-longer-than-that", "has more than 40 characters"),
-        ("replica=3", "additional properties 'replica' not allowed"),
-        ("image.tga=1", "additional properties 'tga' not allowed"),
-        ("database.kind=mysql", "value must be one of 'statefulset', 'external', 'sqlite'"),
-        ("image.digest=sha256:12", "does not match pattern"),
-        ("replicas=two", "want integer"),
-        ("clusterIssuer.roles.shop:sync=owner", "value must be one of 'reader', 'writer'"),
-    ];
-    for (values, reason) in refused {
-        let output = outcome("helm", &["template", "roster", "deploy/helm/roster", "--set", values]);
-        assert!(!output.status.success() && told(&output).contains(reason), "{values}: {}", told(&output));
-        // Lint goes by the schema alone: it takes no notice of what templates refuse.
-        if !told(&output).contains("checks.yaml") {
-            let output = outcome("helm", &["lint", "deploy/helm/roster", "--set", values]);
-            assert!(
-                !output.status.success() && told(&output).contains(reason),
-                "{values}: {}",
-                told(&output)
-            );
+    let schema = OUTSIDE_THE_SCHEMA.map(|(values, reason)| (values, reason, true));
+    let checks = NOT_TOGETHER.map(|(values, reason)| (values, reason, false));
+    for (values, reason, linted) in schema.into_iter().chain(checks) {
+        let mut outputs = vec![tried(&["template", "roster"], values)];
+        if linted {
+            outputs.push(tried(&["lint"], values));
+        }
+        for output in outputs {
+            let text = told(&output);
+            assert!(!output.status.success() && text.contains(reason), "{values}: {text}");
         }
     }
-    let output = outcome("helm", &["lint", "--strict", "deploy/helm/roster"]);
+    let output = outcome("helm", &[&["lint", "--strict", "deploy/helm/roster"], &KUBERNETES[..]].concat());
     assert!(output.status.success(), "{}", told(&output));
 }
 
-/// A release's notes, with no cluster asked.
+#[test]
+fn an_older_kubernetes_is_refused() {
+    let arguments = ["template", "roster", "deploy/helm/roster", "--kube-version"];
+    let [old, least] =
+        ["1.29.14", "1.30.0"].map(|version| outcome("helm", &[&arguments[..], &[version]].concat()));
+    assert!(
+        !old.status.success() && told(&old).contains("requires kubeVersion: >=1.30.0-0"),
+        "{}",
+        told(&old)
+    );
+    assert!(least.status.success(), "{}", told(&least));
+}
+
+/// The variables of the server that a setting may replace are there once, with the setting's value.
+#[test]
+fn a_setting_wins_over_what_is_only_a_default() {
+    let objects = objects(&chart(&["settings.ROSTER_LOG_FORMAT=text"]));
+    let deployment = find(&objects, "Deployment", "roster");
+    let env = list(&deployment["spec"]["template"]["spec"]["containers"][0]["env"]);
+    let formats: Vec<&Value> = env.iter().filter(|one| one["name"] == "ROSTER_LOG_FORMAT").collect();
+    assert_eq!(formats, [&json!({ "name": "ROSTER_LOG_FORMAT", "value": "text" })]);
+}
+
+/// A release's notes, with no cluster changed.
 fn notes(values: &str) -> String {
     let arguments = ["install", "people", "deploy/helm/roster", "--dry-run=client", "--set", values];
     let text = run("helm", &arguments);
@@ -157,6 +214,30 @@ fn notes_warn_of_a_door_without_tls() {
     assert!(plain.contains("deployment/people\n"), "{plain}");
     let encrypted = notes("ingress.tlsSecret=door");
     assert!(encrypted.contains("https://") && !encrypted.contains("WARNING"), "{encrypted}");
+    let behind = notes("tls.enabled=true");
+    assert!(behind.contains("http://roster.example.com/users") && behind.contains("WARNING"), "{behind}");
+    assert!(behind.contains("(tls.enabled) only begins behind it"), "{behind}");
+    assert!(behind.contains("with Traefik, see \"TLS up to the pod\""), "{behind}");
     assert!(notes("ingress.enabled=false,gateway.enabled=true").contains("WARNING"));
     assert!(!notes("ingress.enabled=false").contains("WARNING"));
+}
+
+#[test]
+fn notes_call_a_pod_as_it_speaks() {
+    let plain = notes("ingress.enabled=false");
+    assert!(plain.contains(" http://127.0.0.1:8080/users"), "{plain}");
+    let encrypted = notes("ingress.enabled=false,tls.enabled=true,tls.authority=ours");
+    assert!(encrypted.contains("configmap --namespace default ours"), "{encrypted}");
+    let call = "curl --cacert ca.crt --connect-to ::127.0.0.1:8080 -H \"Authorization: Bearer $TOKEN\" \
+                https://people.default.svc/users";
+    assert!(encrypted.contains(call), "{encrypted}");
+}
+
+#[test]
+fn notes_tell_of_issuers_that_no_policy_lets_the_server_ask() {
+    let issuer = "ingress.enabled=false,settings.ROSTER_OIDC_ISSUER=https://issuer.example.com";
+    let unreachable = notes(issuer);
+    assert!(unreachable.contains("set networkPolicy.issuersTo"), "{unreachable}");
+    let peers = "networkPolicy.issuersTo[0].ipBlock.cidr=192.0.2.0/24";
+    assert!(!notes(&format!("{issuer},{peers}")).contains("WARNING"));
 }

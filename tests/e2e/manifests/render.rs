@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::shell::{command, root, run};
 
 /// The components that an overlay may add to `local`, and `local` itself.
-pub(super) const COMPONENTS: [&[&str]; 9] = [
+pub(super) const COMPONENTS: [&[&str]; 10] = [
     &[],
     &["gateway"],
     &["monitoring"],
@@ -17,11 +17,12 @@ pub(super) const COMPONENTS: [&[&str]; 9] = [
     &["cloudnative-pg"],
     &["sqlite-single"],
     &["gateway", "monitoring", "external-database"],
+    &["gateway-tls", "outside-issuer"],
     &["sqlite-single", "monitoring", "tls"],
 ];
 
-/// Values of the chart that are tried.
-pub(super) const VALUES: [(&str, &[&str]); 4] = [
+/// Values of the chart that are tried, and files of values.
+pub(super) const VALUES: [(&str, &[&str]); 6] = [
     ("default", &[]),
     (
         "everything",
@@ -57,21 +58,45 @@ pub(super) const VALUES: [(&str, &[&str]); 4] = [
         ],
     ),
     ("sqlite", &["database.kind=sqlite", "replicas=1", "networkPolicy.enabled=false"]),
+    (
+        "gateway",
+        &[
+            "gateway.enabled=true",
+            "ingress.enabled=false",
+            "tls.enabled=true",
+            "tls.authority=authority",
+            "networkPolicy.ingressFrom[0].ipBlock.cidr=192.0.2.0/24",
+            "networkPolicy.dnsTo[0].ipBlock.cidr=169.254.20.10/32",
+            "networkPolicy.issuersTo[0].ipBlock.cidr=0.0.0.0/0",
+        ],
+    ),
+    ("production", &[PRODUCTION_VALUES]),
 ];
+
+pub(super) const PRODUCTION_VALUES: &str = "deploy/helm/roster/values-production.yaml";
+
+/// For a helm that was built without the version of a Kubernetes, and asks no cluster.
+pub(super) const KUBERNETES: [&str; 2] = ["--kube-version", "1.36.0"];
 
 /// An overlay over `local` with more components, as text.
 pub(super) fn with_components(components: &[&str]) -> String {
     if components.is_empty() {
         return overlay("local");
     }
+    let mut more = "namespace: roster\ncomponents:\n".to_owned();
+    for component in components {
+        more.extend(["  - ../../components/", component, "\n"]);
+    }
+    over("local", &more)
+}
+
+/// An overlay over another, with more in its kustomization, as text.
+pub(super) fn over(base: &str, more: &str) -> String {
     let overlays = root().join("deploy/kubernetes/overlays");
     let directory = tempfile::Builder::new().prefix("test-").tempdir_in(overlays).unwrap();
-    let mut text = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: roster\n\
-        resources: [../local]\ncomponents:\n"
-        .to_owned();
-    for component in components {
-        text.extend(["  - ../../components/", component, "\n"]);
-    }
+    let text = format!(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../{base}]\n{more}"
+    );
     std::fs::write(directory.path().join("kustomization.yaml"), text).unwrap();
     run("kubectl", &["kustomize", directory.path().to_str().unwrap()])
 }
@@ -81,11 +106,12 @@ pub(super) fn overlay(name: &str) -> String {
     run("kubectl", &["kustomize", &format!("deploy/kubernetes/overlays/{name}")])
 }
 
-/// The chart with values, as a release called `roster`, as text.
+/// The chart with values and files of values, as a release called `roster`, as text.
 pub(super) fn chart(values: &[&str]) -> String {
     let mut arguments = vec!["template", "roster", "deploy/helm/roster", "--namespace", "roster"];
+    arguments.extend(KUBERNETES);
     for value in values {
-        arguments.extend(["--set", value]);
+        arguments.extend([if value.contains('=') { "--set" } else { "--values" }, value]);
     }
     run("helm", &arguments)
 }

@@ -48,6 +48,16 @@ app.kubernetes.io/component: {{ index . 2 }}
 app.kubernetes.io/part-of: roster
 {{- end }}
 
+{{/* What PostgreSQL allows: as it is said, or else 200 for our own and PostgreSQL's default for another. */}}
+{{- define "roster.maxConnections" -}}
+{{- default (ternary 200 100 (eq .Values.database.kind "statefulset")) .Values.database.maxConnections -}}
+{{- end }}
+
+{{/* The name by which a Gateway and the chart's own test know the certificate. */}}
+{{- define "roster.hostname" -}}
+{{- default (printf "%s.%s.svc" (include "roster.fullname" .) .Release.Namespace) .Values.tls.hostname -}}
+{{- end }}
+
 {{/* The release that the names of Jobs end in: what says which image, and what the Job is, since a Job does not change. */}}
 {{- define "roster.jobName" -}}
 {{- $root := index . 0 -}}

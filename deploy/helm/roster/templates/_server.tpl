@@ -7,8 +7,6 @@
 - name: ROSTER_DATABASE_URL_FILE
   value: /run/secrets/roster/database-url
 {{- end }}
-- name: ROSTER_DATABASE_WAIT
-  value: "0"
 - name: ROSTER_DATABASE_CONNECTIONS
   value: {{ .Values.database.connections | quote }}
 - name: ROSTER_MIGRATE
@@ -21,8 +19,6 @@
   value: {{ .Values.drainSeconds | quote }}
 - name: ROSTER_SHUTDOWN_SECONDS
   value: {{ .Values.shutdownSeconds | quote }}
-- name: ROSTER_LOG_FORMAT
-  value: json
 {{- if .Values.tls.enabled }}
 - name: ROSTER_TLS_CERT
   value: /run/secrets/tls/tls.crt
@@ -33,7 +29,8 @@
 - name: ROSTER_OIDC_ISSUERS_FILE
   value: /etc/roster/issuers.toml
 {{- end }}
-{{- range $name, $value := .Values.settings }}
+{{- /* The first two are ours unless somebody knows better. */ -}}
+{{- range $name, $value := merge (dict) .Values.settings (dict "ROSTER_DATABASE_WAIT" "0" "ROSTER_LOG_FORMAT" "json") }}
 - name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}
