@@ -124,6 +124,11 @@ impl ApiError {
         error
     }
 
+    /// What the log should say of it, for errors of the server.
+    pub fn reason(&self) -> Option<&str> {
+        self.status().is_server_error().then(|| self.internal.as_deref().unwrap_or(&self.detail))
+    }
+
     /// The status that this error has.
     pub fn status(&self) -> StatusCode {
         self.kind.parts().0
@@ -236,8 +241,8 @@ impl IntoResponse for ApiError {
             _ => None,
         };
         // What a client did wrong is told to it in words of its own request, which don't belong into the log.
-        let told = if status.is_server_error() { self.detail } else { self.kind.parts().1.to_owned() };
-        response.extensions_mut().insert(ErrorReport(self.internal.unwrap_or(told)));
+        let told = self.reason().unwrap_or(self.kind.parts().1).to_owned();
+        response.extensions_mut().insert(ErrorReport(told));
         response
     }
 }

@@ -1,19 +1,26 @@
 //! `POST /users/import`: many users in one request, whose body is read while it comes and whose answer tells what
 //! became of it, line by line.
 
+mod report;
+
 use std::io::{self, Cursor, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use http_body_util::BodyExt as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tracing::Instrument as _;
+
+pub use report::LISTED_MAX;
+use report::{Report, ended, line};
 
 use super::body;
 use super::format::{Format, negotiate};
@@ -21,17 +28,11 @@ use super::query::Query;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::error::{ApiError, ApiResult, Kind};
-use crate::model::import::{KeyBy, Outcome};
+use crate::model::import::KeyBy;
 use crate::store::StoreError;
 use crate::transfer::import::{self, End, Event, ImportError, ImportOptions, Mode, Totals};
 use crate::transfer::reader::{ReadError, ReaderOptions};
 
-/// Most refused rows that one answer lists; the others are only counted.
-pub const LISTED_MAX: u64 = 1000;
-/// Most changes that the answer to a dry run shows.
-const SAMPLE: u64 = 20;
-/// Time between two lines that tell how far it is.
-const PROGRESS: Duration = Duration::from_secs(5);
 /// Most bytes that are read and thrown away after an import ended early, so that the client gets to its answer.
 const DISCARDED_MAX: usize = 64 << 20;
 
@@ -63,17 +64,41 @@ pub async fn import(
     // What is wrong at once still has a status.
     let first = tokio::time::timeout(patience, lines.recv()).await;
     if let Ok(None) = first {
-        let failed =
-            work.await.map_err(|_| StoreError::Internal("an import ended unexpectedly".to_owned()))?;
-        return Err(failed.unwrap_or_else(|| ApiError::new(Kind::Internal, "the import told nothing")));
+        return Err(failure(work).await.map_or_else(|| unexpected().into(), |failed| failed.error));
     }
     let mut first = first.ok().flatten();
-    let stream = futures_util::stream::poll_fn(move |context| match first.take() {
-        Some(line) => std::task::Poll::Ready(Some(Ok::<_, io::Error>(line))),
-        None => lines.poll_recv(context).map(|line| line.map(Ok)),
+    let told = futures_util::stream::poll_fn(move |context| match first.take() {
+        Some(line) => std::task::Poll::Ready(Some(line)),
+        None => lines.poll_recv(context),
     });
+    let last = async { failure(work).await.map(|failed| line("end", failed.end)) };
+    let last = futures_util::stream::once(last).filter_map(std::future::ready);
+    let stream = told.chain(last).map(Ok::<_, io::Error>);
     let kind = [(header::CONTENT_TYPE, Format::Ndjson.content_type()), (header::CACHE_CONTROL, "no-store")];
     Ok((kind, Body::from_stream(stream)).into_response())
+}
+
+/// An import that did nothing, and has not said so.
+struct Failed {
+    error: ApiError,
+    /// The same as the last line of an answer, for one that has begun.
+    end: Value,
+}
+
+impl Failed {
+    fn new(error: ApiError, totals: &Totals) -> Self {
+        let end = ended(totals, false, Some(error.body()));
+        Self { error, end }
+    }
+}
+
+fn unexpected() -> StoreError {
+    StoreError::Internal("an import ended unexpectedly".to_owned())
+}
+
+/// What an import that has ended leaves to be said.
+async fn failure(work: JoinHandle<Option<Failed>>) -> Option<Failed> {
+    work.await.unwrap_or_else(|_| Some(Failed::new(unexpected().into(), &Totals::default())))
 }
 
 fn options(query: &Query, headers: &HeaderMap) -> ApiResult<ImportOptions> {
@@ -106,63 +131,14 @@ fn options(query: &Query, headers: &HeaderMap) -> ApiResult<ImportOptions> {
     Ok(ImportOptions { mode, once: false, reader: ReaderOptions { format, map, key, keep_text: false } })
 }
 
-/// The lines of an answer. They wait in memory when the client does not read, which many do only once they have sent
-/// everything; so only a bounded number of them is made.
-struct Report {
-    lines: Option<mpsc::UnboundedSender<Bytes>>,
-    listed: u64,
-    shown: u64,
-    last: Instant,
-}
-
-impl Report {
-    fn new() -> (Self, mpsc::UnboundedReceiver<Bytes>) {
-        let (lines, receiver) = mpsc::unbounded_channel();
-        (Self { lines: Some(lines), listed: 0, shown: 0, last: Instant::now() }, receiver)
-    }
-
-    fn tell(&self, kind: &str, mut value: Value) {
-        value["type"] = kind.into();
-        if let Some(lines) = &self.lines {
-            // Without a reader the import goes on: what it does is not undone by looking away.
-            let _ = lines.send(Bytes::from(format!("{value}\n")));
-        }
-    }
-
-    fn hear(&mut self, event: &Event<'_>, mode: Mode) {
-        match event {
-            Event::Refused(refusal) => {
-                self.listed += 1;
-                if self.listed <= LISTED_MAX && mode != Mode::Strict {
-                    self.tell("refused", refusal.to_json());
-                }
-            }
-            Event::Taken(line, Outcome::Updated { id, change })
-                if mode == Mode::DryRun && self.shown < SAMPLE =>
-            {
-                self.shown += 1;
-                let change: Value = serde_json::from_str(change).unwrap_or_default();
-                self.tell("change", json!({ "line": line, "id": id, "change": change }));
-            }
-            Event::Taken(..) => {}
-            Event::Progress(totals) => {
-                if self.last.elapsed() >= PROGRESS {
-                    self.last = Instant::now();
-                    self.tell("progress", totals.to_json());
-                }
-            }
-        }
-    }
-}
-
-/// Imports, and tells of it. An error that comes before anything was told is given back instead.
+/// Imports, and tells of it; gives an error that came before anything was done.
 async fn run(
     app: App,
     caller: Caller,
     input: Box<dyn Read + Send>,
     options: ImportOptions,
     mut report: Report,
-) -> Option<ApiError> {
+) -> Option<Failed> {
     let mode = options.mode;
     let shutdown = app.shutdown.clone();
     let author = || caller.author(app.clock.now());
@@ -176,36 +152,30 @@ async fn run(
     });
     let mut observe = |event: Event<'_>| report.hear(&event, mode);
     let (totals, outcome) = import::run(&app.store, &author, input, &options, stop, &mut observe).await;
-    let told = report.listed > 0 || totals.commits > 0;
-    match outcome {
-        Ok(End::Complete | End::NotNeeded) => report.tell("end", ended(&totals, true, None)),
+    let (problem, complete) = match outcome {
+        Ok(End::Complete | End::NotNeeded) => (None, true),
         Ok(End::Stopped) => {
             let error = if lost.load(Ordering::Relaxed) {
                 ApiError::new(Kind::InvalidToken, "the access token is not good any more")
             } else {
                 ApiError::new(Kind::Unavailable, "the server is ending; send the same import again")
             };
-            report.tell("end", ended(&totals, false, Some(error.body())));
+            (Some(error.body()), false)
         }
         Err(error) => {
             let error = problem(error);
-            if !told || mode != Mode::Batches {
-                report.lines = None;
-                return Some(error);
+            // The request's own line of the log may be gone with its status.
+            if let Some(reason) = error.reason().filter(|_| report.told || totals.commits > 0) {
+                tracing::error!(error = reason, "an import failed");
             }
-            report.tell("end", ended(&totals, false, Some(error.body())));
+            if totals.commits == 0 {
+                return Some(Failed::new(error, &totals));
+            }
+            (Some(error.body()), false)
         }
-    }
+    };
+    report.tell("end", ended(&totals, complete, problem));
     None
-}
-
-fn ended(totals: &Totals, complete: bool, problem: Option<Value>) -> Value {
-    let mut value = totals.to_json();
-    value["complete"] = complete.into();
-    if let Some(problem) = problem {
-        value["problem"] = problem;
-    }
-    value
 }
 
 fn problem(error: ImportError) -> ApiError {

@@ -195,6 +195,11 @@ async fn take(
             return Ok(Some(plan));
         }
         if turns == Turns::Take {
+            if !locked.is_empty() {
+                // The first lock gave the transaction its place in the feed. What it would wait for now comes after that
+                // place, and must come before it: all begins anew.
+                break;
+            }
             take_turns(tx, changed.iter().copied()).await?;
         }
         find::lock(tx, &changed).await?;

@@ -1,6 +1,6 @@
 //! An import from its bytes to its totals: one thread reads rows, the database takes them in batches.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::pin::Pin;
 
 use thiserror::Error;
@@ -127,9 +127,9 @@ impl Import<'_> {
                 () = &mut stop => return Ok(End::Stopped),
                 batch = batches.recv() => batch,
             };
-            match batch {
+            match batch.transpose()?.ok_or_else(|| ReadError::Io(io::Error::other(READER_GONE)))? {
+                Some(batch) => self.take(batch).await?,
                 None => return Ok(End::Complete),
-                Some(batch) => self.take(batch?).await?,
             }
         }
     }
@@ -209,12 +209,16 @@ impl Import<'_> {
     }
 }
 
+/// A batch, or the end of the input: one that is not told is the end of the thread alone.
+type Batch = Option<Vec<Record>>;
+const READER_GONE: &str = "the thread that reads ended unexpectedly";
+
 /// Reads in a thread of its own, a few batches ahead. The thread is left behind when the import ends early: it may
 /// wait for an input that never comes.
 fn read_apart(
     input: Box<dyn Read + Send>,
     options: ReaderOptions,
-) -> Result<mpsc::Receiver<Result<Vec<Record>, ReadError>>, ReadError> {
+) -> Result<mpsc::Receiver<Result<Batch, ReadError>>, ReadError> {
     let (sender, receiver) = mpsc::channel(2);
     let work = move || {
         let mut batch = Vec::new();
@@ -226,15 +230,40 @@ fn read_apart(
                 return true;
             }
             bytes = 0;
-            sender.blocking_send(Ok(std::mem::take(&mut batch))).is_ok()
+            sender.blocking_send(Ok(Some(std::mem::take(&mut batch)))).is_ok()
         });
-        if !batch.is_empty() && sender.blocking_send(Ok(batch)).is_err() {
+        if !batch.is_empty() && sender.blocking_send(Ok(Some(batch))).is_err() {
             return;
         }
-        if let Err(error) = outcome {
-            let _ = sender.blocking_send(Err(error));
-        }
+        let _ = sender.blocking_send(outcome.map(|()| None));
     };
     std::thread::Builder::new().name("import".to_owned()).spawn(work)?;
     Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Breaks after its first piece.
+    struct Breaking(bool);
+
+    impl Read for Breaking {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            assert!(!std::mem::replace(&mut self.0, true), "as a defect would");
+            let text = b"name\nada\n";
+            out[..text.len()].copy_from_slice(text);
+            Ok(text.len())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_breaks_does_not_look_like_the_end() {
+        let mut batches = read_apart(Box::new(Breaking(false)), ReaderOptions::default()).unwrap();
+        assert!(batches.recv().await.is_none(), "an end was told");
+        let whole = Box::new(io::Cursor::new(b"name\nada\n"));
+        let mut batches = read_apart(whole, ReaderOptions::default()).unwrap();
+        assert!(matches!(batches.recv().await, Some(Ok(Some(rows))) if rows.len() == 1));
+        assert!(matches!(batches.recv().await, Some(Ok(None))));
+    }
 }

@@ -96,6 +96,46 @@ async fn commits_in_the_reverse_order_of_their_start() {
     server.stop().await;
 }
 
+/// A batch of an import that finds out late that it has to change a user more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_waited_comes_after_what_it_waited_for() {
+    let server = Server::start(Engine::Postgres).await;
+    for name in ["one", "two", "three"] {
+        server.create(&json!({ "name": name, "email": format!("{name}@example.com") })).await;
+    }
+    let mut other = Open::begin(&server.database).await;
+    other.0.execute("SELECT 1 FROM users WHERE id = 2 FOR UPDATE").await.unwrap();
+    let rows = "name,email\none,1@example.com\ntwo,2@example.com\nthree,three@example.com\n";
+    let import = server.request(reqwest::Method::POST, "/users/import").header("content-type", "text/csv");
+    let import = tokio::spawn(import.body(rows).send());
+    eventually(PATIENCE, "the import waits for the second user", async || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE%'";
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut other.0).await.unwrap() == 1
+    })
+    .await;
+    // As the file has it, until now.
+    let changed = server.patch("/users/3", &json!({ "email": "3@example.com" })).await;
+    assert_eq!(changed.status(), 200);
+    other.end("COMMIT").await;
+    let told = import.await.unwrap().unwrap().text().await.unwrap();
+    assert!(told.contains("\"updated\":3") && told.contains("\"complete\":true"), "{told}");
+    let mut follower = Follower::default();
+    eventually(PATIENCE, "all of the feed", async || {
+        follower.catch_up(&server).await;
+        follower.entries.len() == 7
+    })
+    .await;
+    let versions: Vec<&serde_json::Value> = follower
+        .entries
+        .iter()
+        .filter(|entry| entry["subject"]["id"] == 3)
+        .map(|entry| &entry["version"])
+        .collect();
+    assert_eq!(versions, [1, 2, 3]);
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_rolled_back_is_never_told() {
     let server = Server::start(Engine::Postgres).await;

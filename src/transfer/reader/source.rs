@@ -1,7 +1,7 @@
 //! The bytes of an input, counted, so that no row can be larger than is good.
 
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::rc::Rc;
 
 use super::ReadError;
@@ -21,7 +21,8 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(input: Box<dyn Read + Send>) -> Result<Self, ReadError> {
-        let mut input = BufReader::with_capacity(BUFFER, input);
+        let (start, input) = with_first_line(input)?;
+        let mut input = BufReader::with_capacity(BUFFER, Box::new(Cursor::new(start).chain(input)) as Box<_>);
         let start = input.fill_buf()?;
         if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
             let detail = "the file is in UTF-16, and must be saved as UTF-8".to_owned();
@@ -33,7 +34,7 @@ impl Source {
         Ok(Self { input, taken: Rc::default(), line: Rc::new(Cell::new(1)) })
     }
 
-    /// The first bytes, as many as are there.
+    /// The first bytes: a whole line, unless it has more than fits.
     pub(super) fn start(&self) -> &[u8] {
         self.input.buffer()
     }
@@ -53,6 +54,26 @@ impl Source {
     pub(super) fn gauge(&self) -> Gauge {
         Gauge { taken: self.taken.clone(), line: self.line.clone() }
     }
+}
+
+/// Reads until the first line is there, by which the form of an input is told: a pipe may give it in pieces.
+fn with_first_line(mut input: Box<dyn Read + Send>) -> io::Result<(Vec<u8>, Box<dyn Read + Send>)> {
+    let mut start = vec![0; BUFFER];
+    let mut count = 0;
+    while let Some(room) = start.get_mut(count..).filter(|room| !room.is_empty()) {
+        let read = match input.read(room) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let line_ends = room.get(..read).unwrap_or_default().contains(&b'\n');
+        count += read;
+        if read == 0 || line_ends {
+            break;
+        }
+    }
+    start.truncate(count);
+    Ok((start, input))
 }
 
 /// How much was read.

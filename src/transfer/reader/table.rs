@@ -5,8 +5,12 @@ use serde_json::{Map, Value};
 use super::source::{Gauge, Source, at_line};
 use super::{ReadError, ReaderOptions, Record, Take, attribute, mapped, not_utf8};
 use crate::model::import::{ImportRow, KeyBy};
-use crate::model::user::{Field, FieldError, READ_ONLY};
+use crate::model::place::ERRORS_MAX;
+use crate::model::user::{Field, FieldError, PROFILE_VALUES_MAX, READ_ONLY};
 use crate::transfer::cells;
+
+/// Most columns: more than a profile may have values.
+const COLUMNS_MAX: usize = 2 * PROFILE_VALUES_MAX;
 
 /// What one column means.
 struct Column {
@@ -77,6 +81,9 @@ fn delimiter(start: &[u8]) -> u8 {
 fn columns(record: &csv::ByteRecord, options: &ReaderOptions) -> Result<Vec<Column>, ReadError> {
     let wrong = |detail| Err(ReadError::Header(format!("line 1: {detail}")));
     let mut columns: Vec<Column> = Vec::new();
+    if record.len() > COLUMNS_MAX {
+        return wrong(format!("there are {} columns; at most {COLUMNS_MAX} are taken", record.len()));
+    }
     for name in record {
         let header = match std::str::from_utf8(name) {
             Ok(text) => text.trim().to_owned(),
@@ -131,6 +138,9 @@ fn row(record: &csv::ByteRecord, columns: &[Column], delimiter: u8) -> Result<Im
     let mut errors = Vec::new();
     for (cell, column) in record.iter().zip(columns) {
         let Some(field) = &column.field else { continue };
+        if errors.len() >= ERRORS_MAX {
+            break;
+        }
         match std::str::from_utf8(cell) {
             Ok(text) => value(&mut row, field, cells::read(text), &mut errors),
             Err(error) => errors.push(FieldError::new(format!("/{}", field.name()), not_utf8(cell, &error))),

@@ -1,6 +1,6 @@
 //! What comes out of bytes, whatever they are.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -49,6 +49,51 @@ fn csv_as_spreadsheets_write_it() {
     assert_eq!(plain(&comma.replace(',', "\t")).unwrap(), expected);
     let crlf = "name\r\nAda\r\n\"a\r\nb\"\r\nBob";
     assert_eq!(plain(crlf).unwrap().iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5]);
+}
+
+/// Gives its bytes in pieces, as a pipe may.
+struct Pieces(Vec<&'static [u8]>);
+
+impl Read for Pieces {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return Ok(0);
+        }
+        let piece = self.0.remove(0);
+        out[..piece.len()].copy_from_slice(piece);
+        Ok(piece.len())
+    }
+}
+
+#[test]
+fn the_form_is_told_by_the_whole_first_line() {
+    let mut names = Vec::new();
+    let pieces: Vec<&[u8]> =
+        vec![b"\xef", b"\xbb", b"\xbfname;e", b"mail\r", b"\n", b"ada;a@example.com", b"\r\n"];
+    read(Box::new(Pieces(pieces)), &ReaderOptions::default(), &mut |record, _| {
+        names.push((record.line, record.row.unwrap().attributes));
+        true
+    })
+    .unwrap();
+    let expected = json!({ "name": "ada", "email": "a@example.com" });
+    assert_eq!(names, [(2, expected.as_object().unwrap().clone())]);
+}
+
+#[test]
+fn a_row_has_a_bounded_number_of_errors_and_columns() {
+    let table = |columns: usize| {
+        let header = (0..columns).map(|number| format!(",profile.c{number}")).collect::<Vec<_>>().concat();
+        [format!("name{header}\nada").into_bytes(), b",\xff".repeat(columns), b"\n".to_vec()].concat()
+    };
+    let mut counts = Vec::new();
+    read(Box::new(Cursor::new(table(1000))), &ReaderOptions::default(), &mut |record, _| {
+        counts.push(record.row.unwrap_err().len());
+        true
+    })
+    .unwrap();
+    assert_eq!(counts, [100]);
+    let refused = rows(&table(5000), &ReaderOptions::default());
+    assert_eq!(refused.unwrap_err(), "line 1: there are 5001 columns; at most 4000 are taken");
 }
 
 #[test]

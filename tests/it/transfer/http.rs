@@ -46,6 +46,29 @@ both! {
         server.stop().await;
     }
 
+    async fn an_answer_that_has_begun_ends_with_what_went_wrong(engine) {
+        let server = Server::start(engine).await;
+        for (query, refused) in [("", 1200), ("?dry_run=true", 1), ("?dry_run=true", 1200)] {
+            let text = format!("[{}", "{\"name\":1},".repeat(refused));
+            let told = report(send(&server, query, "application/json", text).await).await;
+            let (last, rest) = told.split_last().unwrap();
+            assert_eq!(rest.len(), refused.min(1000));
+            assert_eq!((&last["type"], &last["complete"]), (&json!("end"), &json!(false)), "{query} {last}");
+            assert_eq!(last["problem"]["status"], 400, "{last}");
+        }
+        // Nothing of it is lost where the rows are long, but for the list.
+        let columns = (0..1000).map(|number| format!(",profile.c{number}")).collect::<Vec<_>>().concat();
+        let row = [&b"a"[..], &b",\xff".repeat(1000), b"\n"].concat();
+        let table = [format!("name{columns}\n").into_bytes(), row.repeat(500)].concat();
+        let response = send(&server, "", "text/csv", table).await;
+        let text = response.text().await.unwrap();
+        let told = lines(&text);
+        assert!(text.len() < 2 << 20 && told.len() > 10, "{} bytes in {} lines", text.len(), told.len());
+        let end = told.last().unwrap();
+        assert_eq!((&end["refused"], &end["complete"]), (&json!(500), &json!(true)));
+        server.stop().await;
+    }
+
     async fn what_is_wrong_at_once_has_a_status(engine) {
         let server = Server::start(engine).await;
         for (query, kind, text, status, slug) in [
