@@ -126,7 +126,7 @@ async fn serve(config: ServeConfig, ready: Option<&(dyn Fn(&Service) + Sync)>) -
     let (shutdown, trigger) = server::Shutdown::new();
     tokio::spawn(server::on_signals(trigger.clone())?);
     let telemetry = telemetry::init(&telemetry::Settings {
-        format: log_format(config.log.format),
+        format: config.log.format,
         // The pool tells of every failed attempt to connect; the probe tells it once.
         filter: format!("sqlx=error,{}", config.log.filter),
         otlp: config.otlp,
@@ -190,8 +190,18 @@ async fn seed(url: &DatabaseUrl) -> Result<(), Failure> {
 
 /// Opens a database for one command.
 async fn open(url: &DatabaseUrl, wait: Option<Duration>, read_only: bool) -> Result<Store, Failure> {
+    open_telling(url, wait, read_only, |_| {}).await
+}
+
+/// The same; tells why it goes on waiting.
+async fn open_telling(
+    url: &DatabaseUrl,
+    wait: Option<Duration>,
+    read_only: bool,
+    tell: impl FnMut(&str),
+) -> Result<Store, Failure> {
     let target = Target::parse(url.expose())?;
-    Store::wait_for(&target, wait).await?;
+    Store::wait_for_telling(&target, wait, tell).await?;
     let options = StoreOptions { connections: 2, read_only, ..StoreOptions::default() };
     Ok(Store::open(&target, options, Arc::new(Metrics::new(build_info()))).await?)
 }
@@ -238,14 +248,6 @@ fn build_info() -> BuildInfo {
         commit: env!("BUILD_COMMIT").to_owned(),
         rustc: env!("BUILD_RUSTC").to_owned(),
         schema: crate::store::migrate::SCHEMA,
-    }
-}
-
-fn log_format(format: config::LogFormat) -> telemetry::LogFormat {
-    match format {
-        config::LogFormat::Auto => telemetry::LogFormat::Auto,
-        config::LogFormat::Json => telemetry::LogFormat::Json,
-        config::LogFormat::Pretty => telemetry::LogFormat::Pretty,
     }
 }
 

@@ -39,7 +39,7 @@ pub use oidc::{IssuerConfig, endpoint};
 pub use output::{completions, manual, settings_json, settings_table};
 pub use server_url::ServerUrl;
 pub use settings::{
-    DatabaseConfig, DemoConfig, HealthConfig, LogConfig, LogFormat, MigrateConfig, ServeConfig, ServerConfig,
+    DatabaseConfig, DemoConfig, HealthConfig, LogConfig, MigrateConfig, ServeConfig, ServerConfig,
 };
 pub use sources::{EffectiveSetting, Source};
 pub use tls::TlsFiles;

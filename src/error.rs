@@ -49,6 +49,20 @@ impl ApiError {
         Self { kind, detail: detail.into(), errors: Vec::new(), internal: None, retry_after: None }
     }
 
+    /// Nobody knows whether a write was done.
+    pub fn outcome_unknown(why: &str) -> Self {
+        Self::new(Kind::OutcomeUnknown, format!("{why}; look whether it was done"))
+    }
+
+    /// The same error of a request whose answer is kept, if it is `keyed`: it may be sent again without looking.
+    #[must_use]
+    pub fn of_keyed(mut self, keyed: bool) -> Self {
+        if keyed && self.kind == Kind::OutcomeUnknown {
+            self.detail.push_str(", or send it again with the same Idempotency-Key");
+        }
+        self
+    }
+
     /// The reason for the log, where it is more than the client is told.
     #[must_use]
     pub fn because(self, reason: impl Into<String>) -> Self {
@@ -194,10 +208,9 @@ impl From<StoreError> for ApiError {
             StoreError::KeyRunning => {
                 Self::new(Kind::KeyRunning, "the first request with this Idempotency-Key has not ended yet")
             }
-            StoreError::OutcomeUnknown(_) => Self::new(
-                Kind::OutcomeUnknown,
-                "the database did not confirm the write in time; look, or send it again with the same Idempotency-Key",
-            ),
+            StoreError::OutcomeUnknown(_) => {
+                Self::outcome_unknown("the database did not confirm the write in time")
+            }
             StoreError::Full(_) => {
                 Self::new(Kind::StorageFull, "the database has no space left; reads go on")
             }
@@ -251,4 +264,19 @@ impl IntoResponse for ApiError {
 fn challenge(error: &str) -> HeaderValue {
     HeaderValue::from_str(&format!("Bearer realm=\"roster\"{error}"))
         .unwrap_or(HeaderValue::from_static("Bearer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_named_only_to_who_sent_one() {
+        let told = |error: ApiError| error.body()["detail"].as_str().unwrap().to_owned();
+        let unknown = || ApiError::from(StoreError::OutcomeUnknown("away".to_owned()));
+        assert!(!told(unknown()).contains("Idempotency-Key"));
+        assert!(!told(unknown().of_keyed(false)).contains("Idempotency-Key"));
+        assert!(told(unknown().of_keyed(true)).ends_with("or send it again with the same Idempotency-Key"));
+        assert!(!told(ApiError::from(StoreError::NotFound).of_keyed(true)).contains("Idempotency-Key"));
+    }
 }

@@ -90,6 +90,8 @@ pub fn token_path(id: i64) -> String {
 pub const TOKENS: &str = "/tokens";
 /// The list of users, for links to its next page.
 pub const USERS: &str = "/users";
+/// Where many operations are done at once.
+pub const BATCH: &str = "/users/batch";
 /// The feed, for links to its next page.
 pub const CHANGES: &str = "/changes";
 /// Who the caller is, for `roster login`.

@@ -44,7 +44,8 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// At the end of the drain: the time in which a further connection shows itself, and how many are still taken.
 const LAST_ACCEPT: (Duration, usize) = (Duration::from_millis(1), 128);
-/// After the drain: how long a connection that has had no request waits for its first one.
+/// After the drain: how long a connection that has had no request waits for its first one, and before that for its
+/// TLS handshake.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// What clients may hold up, and how long the end may take.
@@ -204,8 +205,8 @@ struct Served {
 }
 
 impl Served {
-    /// The stream within TLS; `None` if the client does not get so far in the time that it has for a head, or if the
-    /// server is to end: no request is under way yet. Only here, so that nobody holds up those who come after him.
+    /// The stream within TLS; `None` if the client does not get so far in the time that it has for a head, or for a
+    /// first request once the server is to end. Only here, so that nobody holds up those who come after him.
     async fn shake_hands(&self, tls: &Tls, guard: Guard) -> Option<Box<TlsStream<Guard>>> {
         let shaken = timeout(self.limits.header_timeout, TlsAcceptor::from(tls.current()).accept(guard));
         let error = tokio::select! {
@@ -214,11 +215,17 @@ impl Served {
                 Ok(Err(error)) => error,
                 Err(_) => io::Error::new(io::ErrorKind::TimedOut, "took too long"),
             },
-            () = self.closing.begun() => return None,
+            () = self.first_request_is_over() => return None,
         };
         self.stats.handshake_errors.fetch_add(1, Relaxed);
         tracing::debug!(error = &error as &dyn std::error::Error, "TLS handshake failed");
         None
+    }
+
+    /// The client has been told nothing yet, as in `run`.
+    async fn first_request_is_over(&self) {
+        self.closing.begun().await;
+        sleep(FIRST_REQUEST).await;
     }
 
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S) {

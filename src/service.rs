@@ -25,8 +25,11 @@ use crate::store::migrate::MigrateError;
 use crate::store::{OpenError, Store, StoreOptions, Target};
 use crate::telemetry::Metrics;
 use application::{application, panicked};
-use background::{note_uses, probe, sweep, watch};
+use background::{note_uses, probe, sweep, warn_of_unknown_server, watch};
 use gauges::{count_users, register, register_tls, watch_feed};
+
+/// How long the end waits for the last uses of tokens to be written down.
+const LAST_NOTE: Duration = Duration::from_secs(1);
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -85,7 +88,6 @@ pub struct Service {
     ops_address: SocketAddr,
     store: Store,
     tokens: Tokens,
-    metrics: Arc<Metrics>,
     trigger: ShutdownTrigger,
     public: JoinHandle<server::Outcome>,
     ops: OpsPort,
@@ -129,19 +131,21 @@ impl Service {
                 parts.clock.clone(),
             )),
         ];
+        if config.read_only {
+            background.push(tokio::spawn(warn_of_unknown_server(store.clone())));
+        }
         background.extend(bootstrap::begin(config, &store, &parts).await);
         background.extend(certificates.map(|watch| tokio::spawn(watch.run())));
-        let app = application(config, &store, &tokens, &parts)?;
-        let limits = limits(config);
         let stats = Arc::new(ServerStats::default());
+        let app = application(config, &store, &tokens, &parts, &stats)?;
+        let limits = limits(config);
         register(&parts.metrics, &store, &stats, config.server.max_connections);
         if let Some(tls) = &tls {
             register_tls(&parts.metrics, tls, &stats, &parts.clock);
         }
         tracing::info!(%address, %ops_address, tls = tls.is_some(), "listening");
         let public = tokio::spawn(server::serve(listener, app, tls, limits, parts.shutdown, stats));
-        let Parts { metrics, trigger, .. } = parts;
-        Ok(Self { address, ops_address, store, tokens, metrics, trigger, public, ops, background })
+        Ok(Self { address, ops_address, store, tokens, trigger: parts.trigger, public, ops, background })
     }
 
     /// Where the public port listens.
@@ -167,16 +171,19 @@ impl Service {
     /// Waits for the end and tidies up: public port, ops port, background work, database.
     pub async fn ended(self) {
         let cut = self.public.await.map_or(0, |outcome| outcome.cut);
-        for _ in 0..cut {
-            self.metrics.stream_cut("shutdown");
-        }
         self.ops.trigger.trigger();
         let _ = self.ops.task.await;
         for task in self.background {
             task.abort();
         }
-        if let Err(error) = self.tokens.note_uses().await {
-            tracing::warn!(%error, "the last uses of tokens are not written down");
+        let noted = tokio::time::timeout(LAST_NOTE, self.tokens.note_uses()).await;
+        let error = match noted {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("it took longer than {LAST_NOTE:?}")),
+        };
+        if let Some(error) = error {
+            tracing::warn!(error, "the last uses of tokens are not written down");
         }
         self.store.close().await;
         tracing::info!(connections_cut = cut, "ended");

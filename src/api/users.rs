@@ -59,10 +59,11 @@ pub async fn create(
 ) -> ApiResult {
     negotiate(&headers, &[Format::Json])?;
     let bytes = body::read(&app, &headers, body, JSON).await?;
-    let map = parse_object(&bytes)?;
+    let create = vec![Operation::Create(parse_object(&bytes)?)];
     let context = context(&app, &caller, &headers, &method, &uri, &bytes).await?;
-    let results = app.store.write(context, vec![Operation::Create(map)]).await?;
-    let user = single(results)?.ok_or(StoreError::NotFound)?;
+    let keyed = context.idempotency.is_some();
+    let done = app.store.write(context, create).await.map_err(|why| ApiError::from(why).of_keyed(keyed))?;
+    let user = single(done)?.ok_or(StoreError::NotFound)?;
     let mut response = one(StatusCode::CREATED, &user);
     if let Ok(place) = HeaderValue::from_str(&user_path(user.id)) {
         response.headers_mut().insert(header::LOCATION, place);
@@ -107,9 +108,8 @@ pub async fn delete(
     UserId(id): UserId,
     headers: HeaderMap,
 ) -> ApiResult {
-    let operation = Operation::Delete(id, body::preconditions(&headers)?);
-    let context = WriteContext { author: app.author(&caller).await?, idempotency: None };
-    app.store.write(context, vec![operation]).await?;
+    let delete = vec![Operation::Delete(id, body::preconditions(&headers)?)];
+    app.store.write(WriteContext { author: app.author(&caller).await?, idempotency: None }, delete).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -127,7 +127,9 @@ pub async fn batch(
     let operations = read_batch(&parse_object(&bytes)?).map_err(ApiError::invalid)?;
     let context = context(&app, &caller, &headers, &method, &uri, &bytes).await?;
     let ids: Vec<Option<i64>> = operations.iter().map(Operation::target).collect();
-    let results = app.store.write(context, operations).await.map_err(ApiError::in_batch)?;
+    let keyed = context.idempotency.is_some();
+    let written = app.store.write(context, operations).await;
+    let results = written.map_err(|failed| ApiError::in_batch(failed).of_keyed(keyed))?;
     let results: Vec<Value> = results.iter().zip(ids).map(|(written, id)| result(written, id)).collect();
     Ok(json_response(StatusCode::OK, &json!({ "results": results })))
 }
@@ -180,10 +182,8 @@ impl<S: Send + Sync> FromRequestParts<S> for UserId {
 }
 
 fn single(results: Vec<Written>) -> Result<Option<User>, StoreError> {
-    let written = results.into_iter().next();
-    written
-        .map(|written| written.user)
-        .ok_or_else(|| StoreError::Internal("a write gave no result".to_owned()))
+    let user = results.into_iter().next().map(|written| written.user);
+    user.ok_or_else(|| StoreError::Internal("a write gave no result".to_owned()))
 }
 
 fn etag(user: &User) -> HeaderValue {

@@ -1,14 +1,15 @@
 //! How often credentials may fail, and how much one caller may ask.
 
+mod keyed;
+
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::Quota;
+use keyed::{Keyed, Spacing};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Most addresses, and most callers, that are counted by themselves.
@@ -19,14 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The limits of one process.
 pub struct Limits {
     failures: Option<Failures>,
-    requests: Option<DefaultKeyedRateLimiter<String>>,
+    requests: Option<Keyed<String>>,
 }
 
 struct Failures {
     /// How many in a minute.
     most: NonZeroU32,
-    limiter: DefaultKeyedRateLimiter<Source>,
+    limiter: Keyed<Source>,
     sources: Mutex<HashMap<Source, Attempts>>,
+    cleaning: Spacing,
 }
 
 /// What is known of one source.
@@ -83,10 +85,12 @@ impl Limits {
     pub fn new(failures: Option<NonZeroU32>, requests: Option<NonZeroU32>) -> Self {
         let failures = failures.map(|most| Failures {
             most,
-            limiter: RateLimiter::keyed(Quota::per_minute(most)),
+            limiter: Keyed::new(Quota::per_minute(most), KEYS_MAX),
             sources: Mutex::default(),
+            cleaning: Spacing::default(),
         });
-        Self { failures, requests: requests.map(|number| RateLimiter::keyed(Quota::per_second(number))) }
+        let requests = requests.map(|number| Keyed::new(Quota::per_second(number), KEYS_MAX));
+        Self { failures, requests }
     }
 
     /// Lets an unknown credential from there be looked at; waits a little when many are. The error is how long it has
@@ -108,8 +112,7 @@ impl Limits {
     /// Counts a request of a caller, known by its key; the error is how long it has to wait.
     pub fn asked(&self, caller: &str) -> Result<(), Duration> {
         let Some(requests) = &self.requests else { return Ok(()) };
-        let key = known(requests, caller.to_owned()).unwrap_or_default();
-        requests.check_key(&key).map_err(|refused| refused.wait_time_from(DefaultClock::default().now()))
+        requests.check(caller.to_owned(), String::new())
     }
 }
 
@@ -146,9 +149,7 @@ impl Attempt<'_> {
     /// Counts it as a credential that is not good.
     pub fn failed(&self) {
         let Some(Place { failures, source, .. }) = &self.0 else { return };
-        let counted = known(&failures.limiter, *source).unwrap_or(Source::Others);
-        let Err(refused) = failures.limiter.check_key(&counted) else { return };
-        let wait = refused.wait_time_from(failures.limiter.clock().now());
+        let Err(wait) = failures.limiter.check(*source, Source::Others) else { return };
         if let Some(attempts) = failures.sources().get_mut(source) {
             attempts.until = Some(Instant::now() + wait);
         }
@@ -165,18 +166,10 @@ impl Drop for Place<'_> {
             }
         }
         // Those that are blocked stay until somebody looks: once in a while that is here.
-        if sources.len() >= KEYS_MAX {
+        if sources.len() >= KEYS_MAX && self.failures.cleaning.is_due() {
             sources.retain(|_, attempts| attempts.number > 0 || attempts.blocked().is_some());
         }
     }
-}
-
-/// The key, unless there is no room for another.
-fn known<K: Clone + Eq + Hash>(limiter: &DefaultKeyedRateLimiter<K>, key: K) -> Option<K> {
-    if limiter.len() >= KEYS_MAX {
-        limiter.retain_recent();
-    }
-    (limiter.len() < KEYS_MAX).then_some(key)
 }
 
 #[cfg(test)]

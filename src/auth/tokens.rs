@@ -107,7 +107,14 @@ impl Tokens {
         if used.is_empty() || self.0.store.is_read_only() {
             return Ok(());
         }
-        self.0.store.note_token_uses(used.into_iter().collect()).await
+        let noted = self.0.store.note_token_uses(used.iter().map(|(id, at)| (*id, *at)).collect()).await;
+        if noted.is_err() {
+            let mut since = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
+            for (id, at) in used {
+                since.entry(id).or_insert(at);
+            }
+        }
+        noted
     }
 
     /// A copy that is to be believed.
@@ -181,5 +188,34 @@ impl Tokens {
 
     fn state(&self) -> RwLockWriteGuard<'_, State> {
         self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{StoreOptions, Target};
+    use crate::telemetry::{BuildInfo, Metrics};
+
+    #[tokio::test]
+    async fn uses_that_cannot_be_written_down_are_kept_for_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = Target::Sqlite(directory.path().join("x.db"));
+        let metrics = Arc::new(Metrics::new(BuildInfo {
+            version: String::new(),
+            commit: String::new(),
+            rustc: String::new(),
+            schema: 0,
+        }));
+        let store = Store::open(&target, StoreOptions::default(), metrics).await.unwrap();
+        let tokens = Tokens::new(&store, &Clock::System);
+        tokens.0.used.lock().unwrap().insert(3, 1000);
+        // There is no table yet.
+        assert!(tokens.note_uses().await.is_err());
+        assert_eq!(*tokens.0.used.lock().unwrap(), HashMap::from([(3, 1000)]));
+        store.migrate(0).await.unwrap();
+        tokens.note_uses().await.unwrap();
+        assert!(tokens.0.used.lock().unwrap().is_empty());
+        store.close().await;
     }
 }

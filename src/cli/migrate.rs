@@ -1,13 +1,17 @@
 //! `roster migrate`.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::signals::{interruptible, until_stopped};
-use super::{Failure, NO, complain, open, print};
+use super::signals::{interruptible, until_stopped, until_stopped_with};
+use super::{Failure, NO, complain, open_telling, print};
+use crate::client::text::visible;
 use crate::clock::Clock;
 use crate::config::MigrateConfig;
 use crate::store::{OpenError, Store};
 
+/// The end of the transaction may be on its way to the database.
+const UNSURE: &str = "roster migrate --check tells whether the steps were applied";
 /// After so long, somebody who looks wants to know why.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -17,23 +21,40 @@ pub(super) async fn migrate(config: MigrateConfig) -> Result<(), Failure> {
         return Err(OpenError::Never("the database file does not exist".to_owned()).into());
     }
     let shutdown = interruptible()?;
+    let away = Mutex::new(None);
+    let note = |detail: Option<&str>| *lock(&away) = detail.map(str::to_owned);
     let work = async {
-        let store = open(&config.url, config.wait, false).await?;
+        let opened = open_telling(&config.url, config.wait, false, |detail| note(Some(detail)));
+        let store = until_stopped(&shutdown, opened).await?;
+        note(None);
         let role = config.grant_to.as_deref();
-        let outcome =
-            if config.check { check_schema(&store).await } else { apply_migrations(&store, role).await };
-        store.close().await;
+        let outcome = if config.check {
+            until_stopped(&shutdown, check_schema(&store)).await
+        } else {
+            until_stopped_with(UNSURE, &shutdown, apply_migrations(&store, role)).await
+        };
+        if !shutdown.is_draining() {
+            store.close().await;
+        }
         outcome
     };
     let told = async {
         tokio::time::sleep(PATIENCE).await;
-        complain("not done yet: a step takes its time, or waits for the database, another process or a lock");
+        let reason = lock(&away).clone().map_or_else(
+            || "a step takes its time, or waits for another process or a lock".to_owned(),
+            |detail| format!("the database can't be used: {detail}"),
+        );
+        complain(&format!("not done yet: {reason}"));
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        done = until_stopped(&shutdown, work) => done,
+        done = work => done,
         () = told => Ok(()),
     }
+}
+
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn check_schema(store: &Store) -> Result<(), Failure> {
@@ -50,10 +71,12 @@ async fn check_schema(store: &Store) -> Result<(), Failure> {
 
 async fn apply_migrations(store: &Store, role: Option<&str>) -> Result<(), Failure> {
     let applied = store.migrate_for(Clock::System.now(), role).await?;
-    if applied.is_empty() {
-        print("nothing to apply\n");
+    let steps = if applied.is_empty() {
+        "nothing to apply".to_owned()
     } else {
-        print(&format!("applied: {}\n", applied.join(", ")));
-    }
+        format!("applied: {}", applied.join(", "))
+    };
+    let rights = role.map_or(String::new(), |role| format!("; rights given to {}", visible(role)));
+    print(&format!("{steps}{rights}\n"));
     Ok(())
 }

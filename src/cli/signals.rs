@@ -10,15 +10,24 @@ pub(super) fn interruptible() -> Result<Shutdown, Failure> {
     Ok(shutdown)
 }
 
-/// What can be given up at any time, such as waiting for a database, and is when the end is asked for.
+/// What can be given up at any time and changes nothing, such as waiting for a database.
 pub(super) async fn until_stopped<T>(
+    shutdown: &Shutdown,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    until_stopped_with("nothing was changed", shutdown, work).await
+}
+
+/// What can be given up at any time; `words` tell what that leaves behind.
+pub(super) async fn until_stopped_with<T>(
+    words: &str,
     shutdown: &Shutdown,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     tokio::select! {
         done = work => done,
         () = shutdown.begun() => {
-            Err(Failure { code: STOPPED, message: "stopped by a signal: nothing was changed".to_owned() })
+            Err(Failure { code: STOPPED, message: format!("stopped by a signal: {words}") })
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use comfy_table::{Table, presets};
 
+use super::signals::{interruptible, until_stopped};
 use super::transfer::open_ready;
 use super::{Failure, complain, print};
 use crate::auth::secrets;
@@ -19,7 +20,9 @@ use crate::store::{Store, StoreError};
 const PAGE: i64 = 1000;
 
 pub(super) async fn run(config: TokenConfig) -> Result<(), Failure> {
-    let store = open_ready(&config.url, config.wait, false).await?;
+    // Only the waiting is given up: what is asked then takes a moment, and a secret that is given is shown.
+    let shutdown = interruptible()?;
+    let store = until_stopped(&shutdown, open_ready(&config.url, config.wait, false)).await?;
     let outcome = answer(&store, config.request).await;
     store.close().await;
     outcome

@@ -1,9 +1,9 @@
 //! Saved addresses with their tokens.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -77,7 +77,10 @@ pub fn read(path: &Path) -> Result<Profiles, ClientError> {
         )));
     }
     let mut bytes = Vec::new();
-    file.take(FILE_MAX).read_to_end(&mut bytes).map_err(|error| named(error.to_string()))?;
+    file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|error| named(error.to_string()))?;
+    if bytes.len() as u64 > FILE_MAX {
+        return Err(named(format!("has more than {} MiB", FILE_MAX >> 20)));
+    }
     parse(&bytes).map_err(named)
 }
 
@@ -99,6 +102,38 @@ fn parse(bytes: &[u8]) -> Result<Profiles, String> {
     Ok(profiles)
 }
 
+/// Changes the file with nobody else changing it meanwhile, and gives what `change` gives.
+///
+/// # Errors
+///
+/// The file cannot be read or written, or `change` refuses; then it stays as it is.
+pub fn change<T>(
+    path: &Path,
+    change: impl FnOnce(&mut Profiles) -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
+    let lock = || -> io::Result<File> {
+        make_directory(path)?;
+        // A file of its own, since the other one is replaced.
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(name)?;
+        file.lock()?;
+        Ok(file)
+    };
+    let _lock = lock().map_err(|error| {
+        ClientError::usage(format!("{}: cannot be locked: {error}", visible(&path.to_string_lossy())))
+    })?;
+    let mut profiles = read(path)?;
+    let outcome = change(&mut profiles)?;
+    save(path, &profiles)?;
+    Ok(outcome)
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent() else { return Ok(()) };
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
 /// Writes the file anew, readable by its owner alone; it is there whole or as it was. Directories that are missing
 /// are made, for their owner alone.
 ///
@@ -116,9 +151,7 @@ pub fn save(path: &Path, profiles: &Profiles) -> Result<(), ClientError> {
         |problem: String| ClientError::usage(format!("{}: {problem}", visible(&path.to_string_lossy())));
     let text = toml::to_string(&written).map_err(|_| named("cannot be written as TOML".to_owned()))?;
     let write = || -> io::Result<()> {
-        if let Some(directory) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        }
+        make_directory(path)?;
         let mut output = Output::file(path)?;
         output
             .write_all(b"# Written by roster login. Tokens are secret: let nobody else read this file.\n")?;
@@ -179,6 +212,19 @@ mod tests {
             assert!(problem.contains(expected) && !problem.contains("hunter2"), "{text}: {problem}");
         }
         assert_eq!(parse(b"").unwrap(), Profiles::new());
+    }
+
+    #[test]
+    fn an_overlong_file_is_refused_and_not_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("profiles.toml");
+        save(&path, &Profiles::from([(DEFAULT.to_owned(), profile("https://h"))])).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        let rest = FILE_MAX - file.metadata().unwrap().len();
+        file.write_all(&vec![b'\n'; usize::try_from(rest).unwrap()]).unwrap();
+        assert_eq!(read(&path).unwrap().len(), 1);
+        file.write_all(b"\n").unwrap();
+        assert!(read(&path).unwrap_err().message.ends_with("has more than 1 MiB"));
     }
 
     #[test]

@@ -146,11 +146,13 @@ pub async fn get(client: &Client, id: i64) -> Result<Box<RawValue>, ClientError>
 
 /// Creates a user. The server does it once for one `key`.
 pub async fn create(client: &Client, user: &NewUser, key: &str) -> Result<Box<RawValue>, ClientError> {
+    let again = format!("repeat the command with --idempotency-key {key}, and it is done once");
     let request = Request::new(Method::POST, USERS)
         .body(JSON, json(user)?)
         .guarded("idempotency-key", key, "--idempotency-key")?
-        .advice(format!("repeat the command with --idempotency-key {key}, and it is done once"));
-    client.ask(&request, 201).await?.json()
+        .advice(again.clone());
+    let answer = client.send(&request).await?;
+    if answer.status == 201 { answer.json() } else { Err(refused(client, &answer, &again)) }
 }
 
 /// Changes a user; with `if_match` only if it still has this entity tag.
@@ -163,11 +165,7 @@ pub async fn update(
     let request = Request::new(Method::PATCH, user_path(id)).body(MERGE_PATCH, json(patch)?);
     let request = guarded(request, if_match)?.advice(look(id));
     let answer = client.send(&request).await?;
-    match answer.status {
-        200 => answer.json(),
-        412 if answer.doubtful => Err(unknown(client, id, &answer)),
-        _ => Err(client.refusal(&answer)),
-    }
+    if answer.status == 200 { answer.json() } else { Err(refused(client, &answer, &look(id))) }
 }
 
 /// Deletes a user; with `if_match` only if it still has this entity tag. `false` means that an earlier attempt, whose
@@ -178,8 +176,7 @@ pub async fn delete(client: &Client, id: i64, if_match: Option<&str>) -> Result<
     match answer.status {
         204 => Ok(true),
         404 if answer.doubtful && answer.problem().is_some() => Ok(false),
-        412 if answer.doubtful => Err(unknown(client, id, &answer)),
-        _ => Err(client.refusal(&answer)),
+        _ => Err(refused(client, &answer, &look(id))),
     }
 }
 
@@ -187,12 +184,17 @@ fn look(id: i64) -> String {
     format!("look with roster users get {id}")
 }
 
-/// A repetition finds another version than the first attempt, whose own change may be what it finds.
-fn unknown(client: &Client, id: i64, answer: &Answer) -> ClientError {
+/// The error that the answer to a write is. After an attempt whose answer was lost, few answers tell what became of that:
+/// who may not ask any more learns nothing, and a 412 may have found the attempt's own change.
+fn refused(client: &Client, answer: &Answer, advice: &str) -> ClientError {
+    let telling = matches!(answer.status, 404 | 409 | 422) && answer.problem().is_some();
+    if !answer.doubtful || telling {
+        return client.refusal(answer);
+    }
     let message = format!(
         "nobody knows whether it was done: the answer of an earlier attempt was lost, and now: {}; {}",
         answer.line(),
-        look(id)
+        advice
     );
     ClientError::new(ErrorKind::Unknown, client.without_token(message))
 }

@@ -17,6 +17,7 @@ use super::values::{
     positive_duration,
 };
 use crate::address::TrustedProxies;
+use crate::telemetry::LogFormat;
 
 /// The settings of `serve`.
 #[derive(Clone, Debug)]
@@ -89,17 +90,6 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// Directives of `tracing_subscriber::EnvFilter`, known to be valid.
     pub filter: String,
-}
-
-/// The form of a line in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Pretty if stdout is a terminal, else JSON.
-    Auto,
-    /// One JSON object per line.
-    Json,
-    /// For people.
-    Pretty,
 }
 
 /// The settings of `demo`: those of `serve` except for the database, which does not exist yet.

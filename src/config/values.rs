@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::client::OutputForm;
-use super::settings::LogFormat;
+use crate::telemetry::LogFormat;
 
 /// The longest duration that a setting takes: beyond a day it is a mistake in the unit.
 const MAX_DURATION: Duration = Duration::from_hours(24);

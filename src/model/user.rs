@@ -6,8 +6,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::fold::fold;
-
 pub use super::user_input::{Draft, READ_ONLY, apply_merge_patch, draft_for_create, draft_for_replace};
 
 /// Most Unicode scalar values in a name.
@@ -33,9 +31,9 @@ pub const PROFILE_NUMBER_MAX: f64 = 9_007_199_254_740_991.0;
 pub struct User {
     /// Given by the database, never used again for another user.
     pub id: i64,
-    /// The user name, as its owner writes it; unique after [`fold`].
+    /// The user name, as its owner writes it; unique after [`fold`](super::fold::fold).
     pub name: String,
-    /// The e-mail address, unique after [`fold`] when present.
+    /// The e-mail address, unique after [`fold`](super::fold::fold) when present.
     pub email: Option<String>,
     /// False for a user who is suspended; such users stay readable and listed.
     pub active: bool,
@@ -138,11 +136,6 @@ impl Field {
 }
 
 impl User {
-    /// The key by which names are unique.
-    pub fn name_key(&self) -> String {
-        fold(&self.name)
-    }
-
     /// The value of one attribute as JSON; a profile path that leads nowhere is `None`.
     pub fn attribute(&self, field: &Field) -> Option<Value> {
         Some(match field {

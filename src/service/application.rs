@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::http::uri::Authority;
+use axum::http::{Method, Version, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::gauges::register_lookups;
 use super::{Parts, StartError};
 use crate::address::{PeerAddress, TrustedProxies};
+use crate::api::body::IDEMPOTENCY_KEY;
 use crate::api::docs;
 use crate::app::{App, RequestLimits, Shared, Texts};
 use crate::auth::gate::Gate;
@@ -25,6 +26,7 @@ use crate::auth::tokens::Tokens;
 use crate::config::ServeConfig;
 use crate::directory::coalescer::Lookups;
 use crate::error::{ApiError, Kind};
+use crate::server::ServerStats;
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Observer, RequestIds, observe};
 use crate::{openapi, routes};
@@ -35,6 +37,7 @@ pub(super) fn application(
     store: &Store,
     tokens: &Tokens,
     parts: &Parts,
+    stats: &Arc<ServerStats>,
 ) -> Result<Router, StartError> {
     let document = openapi::document();
     let limits =
@@ -57,7 +60,9 @@ pub(super) fn application(
         }),
     });
     let ids = Arc::new(RequestIds::from_system());
-    let observer = Observer::new(parts.metrics.clone(), ids, parts.traced);
+    let stats = Arc::clone(stats);
+    let cutting = move || stats.cut_at_deadline() > 0;
+    let observer = Observer::new(parts.metrics.clone(), ids, parts.traced, cutting);
     Ok(routes::router(&gate)
         .with_state(app)
         .layer(from_fn_with_state(limits.timeout, limit_time))
@@ -89,14 +94,19 @@ fn gate(config: &ServeConfig, tokens: &Tokens, parts: &Parts) -> Result<Gate, St
 
 /// Bounds the time until the head of the answer; bodies have a least drain rate instead.
 async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    let kind = if request.method().is_safe() { Kind::Unavailable } else { Kind::OutcomeUnknown };
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
-        let detail = match kind {
-            Kind::Unavailable => "the request took too long",
-            _ => "the request took too long; look, or send it again with the same Idempotency-Key",
-        };
-        ApiError::new(kind, detail).into_response()
-    })
+    const LATE: &str = "the request took too long";
+    let late = if request.method().is_safe() {
+        ApiError::new(Kind::Unavailable, LATE)
+    } else {
+        ApiError::outcome_unknown(LATE).of_keyed(keeps_answers(&request))
+    };
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| late.into_response())
+}
+
+/// Whether a repetition is given the answer of the first attempt.
+fn keeps_answers(request: &Request) -> bool {
+    let kept = [routes::USERS, routes::BATCH].contains(&request.uri().path());
+    kept && request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY)
 }
 
 /// Which hosts are answered for.
@@ -109,13 +119,20 @@ struct Hosts {
 
 async fn check_host(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let mut fields = request.headers().get_all(header::HOST).iter();
-    let (Some(host), None) = (fields.next(), fields.next()) else {
-        // RFC 9112 section 3.2
-        return ApiError::new(Kind::Malformed, "there must be one Host field").into_response();
+    // RFC 9112 section 3.2
+    let host = match (fields.next(), fields.next()) {
+        (Some(host), None) => host.as_bytes(),
+        (None, _) if request.version() < Version::HTTP_11 => b"",
+        _ => return ApiError::new(Kind::Malformed, "there must be one Host field").into_response(),
     };
-    let named = request.uri().authority().map_or(host.as_bytes(), |authority| authority.as_str().as_bytes());
-    let own =
-        std::str::from_utf8(named).ok().and_then(|text| text.parse::<Authority>().ok()).is_some_and(is_own);
+    let authority = std::str::from_utf8(host).ok().and_then(|text| text.parse::<Authority>().ok());
+    // It may be empty, and names no user.
+    if !host.is_empty() && (authority.is_none() || host.contains(&b'@')) {
+        return ApiError::new(Kind::Malformed, "the Host field is not a host with or without a port")
+            .into_response();
+    }
+    let named = request.uri().authority().cloned().or(authority);
+    let own = named.is_some_and(is_own);
     if own || !hosts.own_alone {
         return next.run(request).await;
     }
@@ -138,4 +155,28 @@ pub(super) fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
         .unwrap_or_default();
     tracing::error!(panic = text, "a handler panicked");
     ApiError::from(StoreError::Internal(format!("panic: {text}"))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_kept_may_be_sent_again_without_looking() {
+        for (method, path, keyed, kept) in [
+            ("POST", "/users", true, true),
+            ("POST", "/users/batch", true, true),
+            ("POST", "/users", false, false),
+            ("POST", "/users/import", true, false),
+            ("POST", "/tokens", true, false),
+            ("PUT", "/users/1", true, false),
+        ] {
+            let mut request = Request::builder().method(method).uri(path);
+            if keyed {
+                request = request.header(IDEMPOTENCY_KEY, "a");
+            }
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            assert_eq!(keeps_answers(&request), kept, "{method} {path}");
+        }
+    }
 }

@@ -42,6 +42,16 @@ pub(super) async fn watch(store: Store, readiness: Readiness) {
     }
 }
 
+/// Says at the start of a server that only reads that the feed may stand still.
+pub(super) async fn warn_of_unknown_server(store: Store) {
+    if let Ok(true) = store.is_on_unknown_server().await {
+        tracing::warn!(
+            "the database was restored to a server that its journal does not know, and this process only reads: until \
+             one that writes has begun, the feed may stand still, and lists have no ETag"
+        );
+    }
+}
+
 /// Clears away old answers.
 pub(super) async fn sweep(store: Store, clock: Clock) {
     loop {

@@ -18,6 +18,8 @@ use crate::store::{Store, StoreError};
 
 /// Time between two attempts while the database or its schema is not there.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The longest time between two attempts that the database refuses, which it may go on doing until somebody sees to it.
+const LAST_PAUSE: Duration = Duration::from_secs(30);
 
 struct Bootstrap {
     store: Store,
@@ -37,29 +39,36 @@ pub(super) async fn begin(config: &ServeConfig, store: &Store, parts: &Parts) ->
         given: config.callers.first_token.clone(),
         announce: parts.announce,
     };
-    if bootstrap.attempt().await {
+    let mut refused = None;
+    if bootstrap.attempt(&mut refused).await {
         return None;
     }
     Some(tokio::spawn(async move {
-        while !bootstrap.attempt().await {
-            tokio::time::sleep(PAUSE).await;
+        let mut pause = PAUSE;
+        loop {
+            tokio::time::sleep(pause).await;
+            if bootstrap.attempt(&mut refused).await {
+                return;
+            }
+            pause = if refused.is_some() { (pause * 2).min(LAST_PAUSE) } else { PAUSE };
         }
     }))
 }
 
 impl Bootstrap {
-    /// Whether there is nothing more to be done.
-    async fn attempt(&self) -> bool {
+    /// Whether there is nothing more to be done. `refused` is why the attempt before failed, which is told once.
+    async fn attempt(&self, refused: &mut Option<String>) -> bool {
         if probe(&self.store).await.is_err() {
+            *refused = None;
             return false;
         }
-        match self.first_token().await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(%error, "whether a first token is needed can't be told yet");
-                false
-            }
+        let Err(error) = self.first_token().await else { return true };
+        let error = error.to_string();
+        if refused.as_ref() != Some(&error) {
+            tracing::warn!(error, "the first token can't be given; trying again");
         }
+        *refused = Some(error);
+        false
     }
 
     async fn first_token(&self) -> Result<(), StoreError> {

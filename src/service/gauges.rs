@@ -18,6 +18,8 @@ use crate::telemetry::metrics::PoolSample;
 const INTERVAL: Duration = Duration::from_secs(5);
 /// A measurement that takes long is made less often: at most this part of the time goes into it.
 const SHARE: u32 = 100;
+/// The longest pause after one that failed: what it took tells nothing of what the next one will take.
+const AFTER_FAILURE: Duration = Duration::from_mins(1);
 
 /// Has everything that others count read at each scrape.
 pub(super) fn register(metrics: &Metrics, store: &Store, stats: &Arc<ServerStats>, max_connections: usize) {
@@ -41,11 +43,6 @@ pub(super) fn register(metrics: &Metrics, store: &Store, stats: &Arc<ServerStats
             "roster_connections_slow_reader",
             "Connections cut because the client took its answer too slowly",
             stats.slow_readers(),
-        );
-        samples.counter(
-            "roster_connections_cut",
-            "Connections cut at the deadline of the shutdown",
-            stats.cut_at_deadline(),
         );
         samples.counter(
             "roster_accept_errors",
@@ -197,11 +194,30 @@ where
 {
     loop {
         let started = Instant::now();
-        last.set(if readiness.get().is_ok() { read().await.ok() } else { None });
-        tokio::time::sleep(INTERVAL.max(started.elapsed() * SHARE)).await;
+        let value = if readiness.get().is_ok() { read().await.ok() } else { None };
+        last.set(value);
+        tokio::time::sleep(pause(started.elapsed(), value.is_some())).await;
     }
+}
+
+fn pause(took: Duration, succeeded: bool) -> Duration {
+    let share = took * SHARE;
+    INTERVAL.max(if succeeded { share } else { share.min(AFTER_FAILURE) })
 }
 
 fn truth(value: bool) -> f64 {
     f64::from(u8::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_tried_again_soon_however_long_it_took() {
+        let seconds = Duration::from_secs;
+        assert_eq!(pause(seconds(0), true), seconds(5));
+        assert_eq!(pause(seconds(10), true), seconds(1000));
+        assert_eq!((pause(seconds(0), false), pause(seconds(10), false)), (seconds(5), seconds(60)));
+    }
 }

@@ -90,10 +90,17 @@ impl Target {
             let options =
                 PgConnectOptions::from_str(url).map_err(|_| "is not a valid postgres:// URL".to_owned())?;
             let options = encryption::secured(options, url)?;
-            return Ok(Self::Postgres(Box::new(options.application_name("roster"))));
+            let options = if names_itself(url) { options } else { options.application_name("roster") };
+            return Ok(Self::Postgres(Box::new(options)));
         }
         Err("a database URL begins with sqlite: or postgres://".to_owned())
     }
+}
+
+/// Whether the URL says under which name its connections are to be seen.
+fn names_itself(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "application_name")
 }
 
 impl Store {
@@ -166,6 +173,18 @@ async fn prepare(
     Ok(())
 }
 
+impl Store {
+    /// Whether the journal does not know the PostgreSQL server that it is on, and nobody has begun an epoch: then
+    /// transaction ids of another server are taken for this one's, and what is settled may seem not to be.
+    pub async fn is_on_unknown_server(&self) -> Result<bool, StoreError> {
+        let Either::Postgres(_) = self.pools else { return Ok(false) };
+        let mut session = self.session().await?;
+        let Either::Postgres(postgres) = session.lent() else { return Ok(false) };
+        let new: Option<bool> = sqlx::query_scalar(IS_NEW_SERVER).fetch_optional(&mut **postgres).await?;
+        Ok(new.unwrap_or(false))
+    }
+}
+
 /// Whether there is a journal, and this server takes writes.
 async fn is_writable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
@@ -231,4 +250,21 @@ async fn open_file(path: &Path, options: &StoreOptions) -> Result<SqlitePools, O
 /// The engine's own words, without the driver's around them.
 fn plain(error: &sqlx::Error) -> String {
     error.as_database_error().map_or_else(|| error.to_string(), |inner| inner.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_have_the_name_that_the_url_gives_them() {
+        for (url, name) in [
+            ("postgres://ana@localhost/people", "roster"),
+            ("postgres://ana@localhost/people?sslmode=disable", "roster"),
+            ("postgres://ana@localhost/people?application_name=people%20eu&sslmode=disable", "people eu"),
+        ] {
+            let Ok(Target::Postgres(options)) = Target::parse(url) else { panic!("{url}") };
+            assert_eq!(options.get_application_name(), Some(name), "{url}");
+        }
+    }
 }

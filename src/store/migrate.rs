@@ -121,12 +121,24 @@ impl Store {
     /// Waits until the database answers, at most `patience` (`None`: for ever). What waiting can't mend is
     /// returned at once.
     pub async fn wait_for(url: &Target, patience: Option<Duration>) -> Result<(), OpenError> {
+        Self::wait_for_telling(url, patience, |_| {}).await
+    }
+
+    /// The same; tells why each attempt failed after which it goes on waiting.
+    pub async fn wait_for_telling(
+        url: &Target,
+        patience: Option<Duration>,
+        mut tell: impl FnMut(&str),
+    ) -> Result<(), OpenError> {
+        let mut last = "the server does not answer".to_owned();
         let waiting = async {
             let mut pause = Duration::from_millis(50);
             loop {
                 match try_connect(url, Duration::from_secs(5)).await {
                     Err(OpenError::NotYet(detail)) => {
                         tracing::info!(detail, "waiting for the database");
+                        tell(&detail);
+                        last = detail;
                         tokio::time::sleep(pause).await;
                         pause = (pause * 2).min(Duration::from_secs(1));
                     }
@@ -135,9 +147,10 @@ impl Store {
             }
         };
         let Some(patience) = patience else { return waiting.await };
-        tokio::time::timeout(patience, waiting).await.unwrap_or_else(|_| {
+        let outcome = tokio::time::timeout(patience, waiting).await;
+        outcome.unwrap_or_else(|_| {
             let seconds = patience.as_secs_f64();
-            Err(OpenError::NotYet(format!("no database server answered within {seconds} s")))
+            Err(OpenError::NotYet(format!("the database could not be used within {seconds} s: {last}")))
         })
     }
 

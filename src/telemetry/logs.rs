@@ -1,6 +1,6 @@
 //! The format of log lines: JSON for machines, text for a terminal. One event is one line, whatever its values hold.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::str::FromStr;
 
@@ -16,38 +16,14 @@ use tracing_subscriber::registry::LookupSpan;
 use super::line::{Fields, Ids, escape};
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// `Pretty` when the lines go to a terminal, else `Json`.
-    #[default]
     Auto,
     /// One JSON object per line.
     Json,
     /// One line of text per event, with colours on a terminal.
     Pretty,
-}
-
-impl FromStr for LogFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "json" => Ok(Self::Json),
-            "pretty" => Ok(Self::Pretty),
-            other => Err(format!("`{other}` is none of auto, json, pretty")),
-        }
-    }
-}
-
-impl fmt::Display for LogFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Json => "json",
-            Self::Pretty => "pretty",
-        })
-    }
 }
 
 /// What a [`LogFormat`] comes to where the lines go.

@@ -1,5 +1,6 @@
 //! What is told of each request: its ids, one log line, its metrics and its span.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,6 +34,8 @@ const MAX_REQUEST_ID: usize = 128;
 const MAX_PATH: usize = 512;
 /// The status under which a request is counted whose client left before the answer; nobody sees it.
 const CLIENT_LEFT: u16 = 499;
+/// The same for one that the end of the server cut off.
+const SERVER_LEFT: u16 = 503;
 
 /// What went wrong, for the log and not for the caller: an extension of the response. It must hold no secrets.
 #[derive(Clone, Debug)]
@@ -47,17 +50,33 @@ pub struct CallerReport(pub Arc<str>);
 pub struct RequestId(pub Arc<str>);
 
 /// The state of [`observe`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Observer {
     metrics: Arc<Metrics>,
     ids: Arc<RequestIds>,
     traced: bool,
+    cutting: Cutting,
+}
+
+/// Whether the server has come to its end and cuts off what is still under way.
+type Cutting = Arc<dyn Fn() -> bool + Send + Sync>;
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Observer").finish_non_exhaustive()
+    }
 }
 
 impl Observer {
-    /// `traced` is [`super::Telemetry::traced`]: whether trace ids come from spans that are exported.
-    pub fn new(metrics: Arc<Metrics>, ids: Arc<RequestIds>, traced: bool) -> Self {
-        Self { metrics, ids, traced }
+    /// `traced` is [`super::Telemetry::traced`]: whether trace ids come from spans that are exported. `cutting`
+    /// tells whether the server has come to its end and cuts off what is still under way.
+    pub fn new(
+        metrics: Arc<Metrics>,
+        ids: Arc<RequestIds>,
+        traced: bool,
+        cutting: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { metrics, ids, traced, cutting: Arc::new(cutting) }
     }
 
     /// The request's place in its trace, after its span was tied to the caller's.
@@ -113,8 +132,15 @@ pub async fn observe(State(observer): State<Observer>, mut request: Request, nex
     );
     let place = observer.place(&span, request.headers(), &drawn);
     span.record("trace_id", place.trace_id_hex());
-    let mut pending =
-        Pending { in_flight: Some(endpoint.begin()), endpoint, path: path.to_owned(), client, span, started };
+    let mut pending = Pending {
+        in_flight: Some(endpoint.begin()),
+        endpoint,
+        path: path.to_owned(),
+        client,
+        span,
+        started,
+        cutting: Arc::clone(&observer.cutting),
+    };
     request.extensions_mut().insert(RequestId(Arc::clone(&request_id)));
     let span = pending.span.clone();
     let mut response = next.run(request).instrument(span).await;
@@ -126,7 +152,8 @@ pub async fn observe(State(observer): State<Observer>, mut request: Request, nex
     pending.finish(response)
 }
 
-/// A request without its response's head. Dropped so, it was given up: by the client, or by a panic.
+/// A request without its response's head. Dropped so, it was given up: by the client, by the end of the server,
+/// or by a panic.
 struct Pending {
     endpoint: Arc<Endpoint>,
     path: String,
@@ -134,6 +161,7 @@ struct Pending {
     span: Span,
     started: Instant,
     in_flight: Option<InFlight>,
+    cutting: Cutting,
 }
 
 impl Pending {
@@ -180,6 +208,8 @@ impl Drop for Pending {
         }
         if std::thread::panicking() {
             self.tell(500, None, Some("panic"));
+        } else if (self.cutting)() {
+            self.tell(SERVER_LEFT, None, Some("cut at the deadline of the shutdown"));
         } else {
             self.tell(CLIENT_LEFT, None, Some("the client left before the answer"));
         }

@@ -59,7 +59,7 @@ pub(super) fn metrics() -> Arc<Metrics> {
 
 /// A router with one route of each kind, observed.
 pub(super) fn app(metrics: Arc<Metrics>, traced: bool) -> Router {
-    let observer = Observer::new(metrics, Arc::new(RequestIds::seeded(1)), traced);
+    let observer = Observer::new(metrics, Arc::new(RequestIds::seeded(1)), traced, || false);
     let broken = || async {
         let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
         response.extensions_mut().insert(ErrorReport("database\nis away".to_owned()));

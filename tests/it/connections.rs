@@ -55,6 +55,29 @@ async fn the_deadline_cuts_and_counts_what_is_unfinished() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_the_deadline_cuts_is_not_one_whose_client_left() {
+    let database = Database::create(Engine::Sqlite).await;
+    let mut server =
+        Program::serve(&database.url, &["--drain-seconds", "0", "--shutdown-seconds", "1"]).await;
+    let log = server.drain_log();
+    let half = "POST /users HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+    let mut cut = Connection::open(&server.url).await.unwrap();
+    cut.send(half).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.signal("TERM");
+    let ended = tokio::time::timeout(Duration::from_secs(10), server.child.wait()).await;
+    assert_eq!(ended.expect("ends at the deadline").unwrap().code(), Some(0));
+    let lines: Vec<Value> =
+        log.await.unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .filter(|line| line["message"] == "request" && line["method"] == "POST")
+        .map(|line| (line["status"].as_u64().unwrap(), line["error"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, [(503, "cut at the deadline of the shutdown")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_ends_at_once() {
     for (name, code) in [("TERM", 143), ("INT", 130)] {
         let database = Database::create(Engine::Sqlite).await;

@@ -119,7 +119,7 @@ fn distinct(users: Vec<User>) -> Vec<User> {
         if user.email.as_deref().is_some_and(|email| !emails.insert(fold(email))) {
             user.email = None;
         }
-        if !ids.contains(&user.id) && names.insert(user.name_key()) {
+        if !ids.contains(&user.id) && names.insert(fold(&user.name)) {
             ids.insert(user.id);
             kept.push(user);
         }
@@ -134,7 +134,7 @@ async fn insert(database: &Database, engine: Engine, users: &[User]) {
             sqlx::query(INSERT)
                 .bind(user.id)
                 .bind(user.name.as_str())
-                .bind(user.name_key())
+                .bind(fold(&user.name))
                 .bind(user.email.as_deref())
                 .bind(user.email.as_deref().map(fold))
                 .bind(user.active)

@@ -7,7 +7,8 @@ use roster::clock::Clock;
 use serde_json::json;
 
 use crate::asking::{field, names, send};
-use crate::support::{Server, assert_problem, both, parts};
+use crate::raw::Connection;
+use crate::support::{Engine, Server, assert_problem, both, parts};
 
 /// The head of an answer, less what names the single exchange.
 fn head(response: &Response) -> (u16, BTreeMap<String, String>) {
@@ -20,6 +21,46 @@ fn head(response: &Response) -> (u16, BTreeMap<String, String>) {
         headers.remove(name);
     }
     (response.status().as_u16(), headers)
+}
+
+/// RFC 9112 section 3.2.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_host_field_is_asked_of_http_1_1_and_must_name_a_host() {
+    let server = Server::start(Engine::Sqlite).await;
+    for (version, host, status) in [
+        ("1.0", "", 200),
+        ("1.1", "", 400),
+        ("1.1", "Host: people.example:8080\r\n", 200),
+        ("1.1", "Host: [::1]:8080\r\n", 200),
+        ("1.1", "Host:\r\n", 200),
+        ("1.1", "Host: a b\r\n", 400),
+        ("1.1", "Host: a/b\r\n", 400),
+        ("1.1", "Host: ana@people.example\r\n", 400),
+        ("1.0", "Host: a/b\r\n", 400),
+        ("1.1", "Host: a\r\nHost: a\r\n", 400),
+        ("1.0", "Host: a\r\nHost: a\r\n", 400),
+    ] {
+        let mut connection = Connection::open(&server.url).await.unwrap();
+        connection.send(&format!("GET /openapi.json HTTP/{version}\r\n{host}\r\n")).await.unwrap();
+        let answer = connection.answer().await.unwrap();
+        assert_eq!(answer.status, status, "{version} {host:?}: {answer:?}");
+    }
+    server.stop().await;
+}
+
+/// No handler sees what is no request: docs/api-design.md names this exception.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_is_none_is_answered_without_a_body() {
+    let server = Server::start(Engine::Sqlite).await;
+    let large = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "x: y\r\n".repeat(200));
+    for (head, status) in [("no request\r\n\r\n", 400), ("GET / HTTP/1.1\r\n: x\r\n\r\n", 400), (&large, 431)]
+    {
+        let mut connection = Connection::open(&server.url).await.unwrap();
+        connection.send(head).await.unwrap();
+        let answer = connection.answer().await.unwrap();
+        assert_eq!((answer.status, answer.body.len()), (status, 0), "{answer:?}");
+    }
+    server.stop().await;
 }
 
 both! {

@@ -20,7 +20,7 @@ pub(super) async fn login(config: ConnectionConfig) -> Result<(), ClientError> {
     // All that can be known beforehand is said before anybody types a token.
     connection::check_privacy(&url, config.insecure_http)?;
     let file = connection::file(&config.profile)?;
-    let mut saved = profiles::read(file)?;
+    profiles::read(file)?;
     let ca_file = match &config.ca_file {
         Some(path) => Some(
             std::path::absolute(path).map_err(|error| ClientError::usage(format!("--ca-file: {error}")))?,
@@ -32,8 +32,11 @@ pub(super) async fn login(config: ConnectionConfig) -> Result<(), ClientError> {
     let caller = check(target, &config).await?;
     let name = config.profile.name.as_deref().unwrap_or(DEFAULT);
     let profile = Profile { url: url.clone(), token, ca_file, insecure_http: config.insecure_http };
-    saved.insert(name.to_owned(), profile);
-    profiles::save(file, &saved)?;
+    // Read anew: others may have logged in while the token was typed.
+    profiles::change(file, |saved| {
+        saved.insert(name.to_owned(), profile);
+        Ok(())
+    })?;
     let place = file.to_string_lossy();
     complain(&format!("logged in to {url} as {caller}; saved as the profile {name} in {}", visible(&place)));
     Ok(())
@@ -74,12 +77,12 @@ fn caller(me: &Value) -> String {
 pub(super) fn logout(config: &ProfileConfig) -> Result<(), ClientError> {
     let file = connection::file(config)?;
     let name = config.name.as_deref().unwrap_or(DEFAULT);
-    let mut saved = profiles::read(file)?;
     let place = visible(&file.to_string_lossy()).into_owned();
-    let Some(profile) = saved.remove(name) else {
-        return Err(ClientError::new(ErrorKind::No, format!("there is no profile {name} in {place}")));
-    };
-    profiles::save(file, &saved)?;
+    let missing = || ClientError::new(ErrorKind::No, format!("there is no profile {name} in {place}"));
+    if !profiles::read(file)?.contains_key(name) {
+        return Err(missing());
+    }
+    let profile = profiles::change(file, |saved| saved.remove(name).ok_or_else(missing))?;
     complain(&format!(
         "the profile {name} is removed from {place}; its token is good for {} until it ends or is revoked",
         profile.url

@@ -199,6 +199,24 @@ async fn the_end_within_tls_finishes_what_is_under_way() {
     assert!(took >= ms(700) && took < ms(3000), "{took:?}");
 }
 
+/// The client knows nothing of the end when it connects.
+#[tokio::test]
+async fn a_handshake_that_begins_at_the_end_of_the_drain_is_not_dropped() {
+    let scene = Scene::new(Limits { header_timeout: ms(30_000), deadline: ms(4000), ..limits() }).await;
+    let plain = scene.server.connect().await;
+    let accepted = async {
+        while scene.server.stats.open() == 0 {
+            sleep(ms(5)).await;
+        }
+    };
+    timeout(ms(2000), accepted).await.expect("it is taken in");
+    scene.server.trigger.trigger();
+    sleep(ms(50)).await;
+    let mut client = scene.secured(plain).await;
+    assert!(client.hello().await.contains("connection: close"));
+    assert_eq!(scene.server.stop().await.0, Outcome { cut: 0 });
+}
+
 #[tokio::test]
 async fn the_deadline_cuts_within_tls() {
     let scene = Scene::new(Limits { deadline: ms(300), min_drain_rate: 0, ..limits() }).await;

@@ -71,6 +71,26 @@ both! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logins_at_the_same_time_are_all_saved() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Scripted::start(vec![me()]).await;
+    let login = |profile| vec!["login", "--url", &server.url, "--profile", profile];
+    assert_eq!(with_stdin(home.path(), &login("old"), TOKEN).await.code, 0);
+    // Asks for its token, and gets it only after the others are done.
+    let mut command = program(&login("slow"));
+    command.env("HOME", home.path()).stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut slow = command.spawn().unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(with_stdin(home.path(), &login("quick"), TOKEN).await.code, 0);
+    assert_eq!(in_home(&home, &["logout", "--profile", "old"]).await.code, 0);
+    slow.stdin.take().unwrap().write_all(TOKEN.as_bytes()).await.unwrap();
+    assert!(slow.wait().await.unwrap().success());
+    let saved = std::fs::read_to_string(file(&home)).unwrap();
+    let names: Vec<&str> = saved.lines().filter(|line| line.starts_with('[')).collect();
+    assert_eq!(names, ["[profiles.quick]", "[profiles.slow]"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_is_checked_saved_and_used_for_its_own_address_alone() {
     let home = tempfile::tempdir().unwrap();
     let server = Scripted::start(vec![me(), user(200)]).await;

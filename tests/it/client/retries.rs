@@ -133,6 +133,23 @@ async fn a_repetition_that_finds_its_own_work_says_so() {
     let ended = server.call(GUARDED).await;
     assert_eq!(ended.code, 8, "{ended:?}");
     assert!(ended.stderr.contains("nobody knows whether it was done"), "{ended:?}");
+    // Who may not ask any more is not told what became of it.
+    for arguments in [CREATE, GUARDED, &["users", "delete", "7"]] {
+        for (status, words) in [
+            (401, "it is invalid-token"),
+            (403, "it is forbidden"),
+            (400, "it is malformed"),
+            (500, "it is internal"),
+        ] {
+            let refused = problem(status, PROBLEM, words.strip_prefix("it is ").unwrap());
+            let server = Scripted::start(vec![Reply::HangUp, refused.clone()]).await;
+            let ended = server.call(arguments).await;
+            assert_eq!(ended.code, 8, "{arguments:?}: {ended:?}");
+            assert!(ended.stderr.contains(words) && ended.stderr.contains("nobody knows"), "{ended:?}");
+        }
+    }
+    let taken = Scripted::start(vec![Reply::HangUp, problem(409, PROBLEM, "taken")]).await;
+    assert_eq!(taken.call(CREATE).await.code, 6);
     // Without a lost answer there is no doubt.
     let server = Scripted::start(vec![away(), moved]).await;
     assert_eq!(server.call(GUARDED).await.code, 6);

@@ -3,6 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use sqlx::{Connection as _, Executor as _, PgConnection};
+
 use crate::commands::call;
 use crate::postgres_server::free_port;
 use crate::support::{Database, Engine, program, signal};
@@ -29,6 +31,37 @@ async fn an_import_that_waits_for_ever_waits_for_the_schema_too() {
     assert!(ended.stdout.contains("created: 1,"), "{ended:?}");
 }
 
+/// What waits for another process may be done by the time that the signal comes.
+#[tokio::test]
+async fn a_migration_that_is_stopped_promises_nothing() {
+    let database = Database::create(Engine::Postgres).await;
+    let mut other = PgConnection::connect(&database.url).await.unwrap();
+    other.execute("SELECT pg_advisory_lock(x'726f73746572'::bigint)").await.unwrap();
+    let mut command = program(&["migrate"]);
+    command.env("ROSTER_DATABASE_URL", &database.url);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    signal(child.id().unwrap(), "TERM");
+    let output = tokio::time::timeout(Duration::from_secs(10), child.wait_with_output()).await;
+    let output = output.expect("it goes on waiting").unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{told}");
+    let expected =
+        "error: stopped by a signal: roster migrate --check tells whether the steps were applied\n";
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_migration_that_waits_says_for_what() {
+    let url = format!("postgres://ana@127.0.0.1:{}/people", free_port());
+    let ended = call(&["migrate", "--database-wait", "7s"], &[("ROSTER_DATABASE_URL", &url)]).await;
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    assert_eq!((ended.code, lines.len()), (2, 2), "{ended:?}");
+    assert!(lines[0].starts_with("not done yet: the database can't be used: "), "{ended:?}");
+    assert!(lines[1].starts_with("error: the database could not be used within 7 s: "), "{ended:?}");
+    assert!(lines.iter().all(|line| line.contains("refused")), "{ended:?}");
+}
+
 /// As the first process of a container, a program hears no signal that it does not ask for.
 #[tokio::test]
 async fn what_waits_ends_at_a_signal() {
@@ -41,6 +74,8 @@ async fn what_waits_ends_at_a_signal() {
         (vec!["import", file.to_str().unwrap()], &database.url),
         (vec!["export"], &database.url),
         (vec!["migrate"], &unreachable),
+        (vec!["token", "list"], &unreachable),
+        (vec!["token", "list"], &database.url),
     ];
     for (arguments, url) in waiting {
         let mut command = program(&arguments);
