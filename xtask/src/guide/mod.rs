@@ -3,15 +3,21 @@
 
 mod chapter;
 mod compare;
+mod limit;
 mod script;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::shell::{self, Failure, Workspace, say, warn};
 use chapter::Chapter;
 
 const DIRECTORY: &str = "docs/guide";
+/// The most that a chapter may take.
+const LIMIT: Duration = Duration::from_mins(30);
+/// What it may take to undo, when that is over.
+const GRACE: Duration = Duration::from_mins(5);
 
 /// Commands of the guide that another cluster than the one shown needs otherwise, and the setting that says how.
 const REPLACEABLE: [(&str, &str); 1] = [("kind load docker-image", "ROSTER_TEST_LOAD_IMAGE")];
@@ -19,7 +25,7 @@ const REPLACEABLE: [(&str, &str); 1] = [("kind load docker-image", "ROSTER_TEST_
 /// Runs one chapter, or lists them.
 ///
 /// # Errors
-/// There is no such chapter, a command of it fails, or it prints something else than is shown.
+/// There is no such chapter, a command of it fails or takes too long, or it prints something else than is shown.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<(), Failure> {
     match args {
         [] => {
@@ -52,13 +58,26 @@ pub(crate) fn chapter(workspace: &Workspace, name: &str) -> Result<(), Failure> 
     let mut bash = Command::new("bash");
     bash.arg(&script).current_dir(&workspace.root).env("CARGO_TARGET_DIR", &workspace.target);
     shell::without_settings(&mut bash);
-    let ended = shell::run(&mut bash);
+    let ended = limited(&mut bash, &chapter, &directory, &path);
     let broken = compare::all(&chapter, &directory);
     for line in &broken {
         warn(&format!("{path}:{line}"));
     }
     ended?;
     if broken.is_empty() { Ok(()) } else { Err(Failure::new(format!("{path} shows what is not so"))) }
+}
+
+/// Runs the chapter's shell, and says where it was when its time was up.
+fn limited(bash: &mut Command, chapter: &Chapter, directory: &Path, path: &str) -> Result<(), Failure> {
+    let ended = match limit::run(bash, LIMIT, GRACE)? {
+        limit::Ended::Itself(status) if status.success() => return Ok(()),
+        limit::Ended::Itself(status) => format!("{status}"),
+        limit::Ended::Stopped => format!("not done within {} minutes", LIMIT.as_secs() / 60),
+    };
+    // The output of a step is made when the step begins.
+    let begun = (0..chapter.steps.len()).rev().find(|step| script::output(directory, *step).exists());
+    let line = begun.map_or(1, |step| chapter.steps[step].line);
+    Err(Failure::new(format!("{path}:{line}: {ended}, in the block that begins here")))
 }
 
 /// The chapters' files, without `.md`, in order.

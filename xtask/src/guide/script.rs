@@ -17,6 +17,7 @@ pub(super) fn write(chapter: &Chapter, directory: &Path) -> Result<()> {
     let mut script = String::from(
         "set -euo pipefail\n\
          exec 3>&1 </dev/null\n\
+         stopped() {\n  echo \"-- stopped in: $BASH_COMMAND\" >&3\n  exit 130\n}\n\
          undo() {\n  status=$?\n  trap - EXIT\n  if [ $status != 0 ]; then\n    \
          echo \"-- failed with exit code $status; undoing\" >&3\n    exec >&3\n    set +euo pipefail\n",
     );
@@ -24,7 +25,7 @@ pub(super) fn write(chapter: &Chapter, directory: &Path) -> Result<()> {
     for (step, _) in chapter.steps.iter().enumerate().filter(|(_, step)| step.undoes) {
         let _ = writeln!(script, "    . {}", place(step));
     }
-    script.push_str("  fi\n  exit $status\n}\ntrap undo EXIT\ntrap 'exit 130' INT TERM\n");
+    script.push_str("  fi\n  exit $status\n}\ntrap undo EXIT\ntrap 'stopped' INT TERM\n");
     for (index, step) in chapter.steps.iter().enumerate() {
         std::fs::write(directory.join(format!("{index}.sh")), &step.commands)?;
         let out = quoted(&output(directory, index));
