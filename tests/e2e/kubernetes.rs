@@ -4,6 +4,7 @@
 //! `cargo xtask e2e kubernetes --no-guide -- kubernetes::faults`.
 
 mod changes;
+mod chart;
 mod cluster;
 mod door;
 mod faults;
