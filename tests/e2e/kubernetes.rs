@@ -16,6 +16,7 @@ mod nodes;
 mod ops;
 mod overlay;
 mod pod;
+mod policies;
 mod program;
 mod report;
 mod starts;
