@@ -17,6 +17,7 @@ mod ops;
 mod overlay;
 mod pod;
 mod policies;
+mod production;
 mod program;
 mod report;
 mod starts;
