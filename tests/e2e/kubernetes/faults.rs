@@ -9,7 +9,7 @@ use super::installation::{Installation, LIMIT, name_of};
 use super::nodes::{Broken, nodes, spare, spread};
 use super::pod::pod;
 use super::report::Kind;
-use super::traffic::{Traffic, fresh};
+use super::traffic::{READS, Traffic, fresh};
 use crate::shell::eventually;
 
 /// What is sent to a node that does not answer, before the cluster knows, fails; and what waits for an answer from it
@@ -118,7 +118,9 @@ fn the_node_of_the_database_dies_and_comes_back() {
          ready in {mended:.1} s, requests succeed {again:.1} s later, all pods ready {all:.1} s after the fault"
     ));
     let count = report.count();
-    println!("{count:?}");
+    let reads = report.failures().filter(|failure| failure.client.starts_with(READS)).count();
+    println!("{count:?}, {reads} of them reads");
+    assert!(reads > 0 && reads < report.failures().count(), "only reads or only writes failed");
     // Whoever was answered was told to come again; the others did not get as far as Roster, or hung on the dead node.
     let known = |kind: &Kind| {
         !matches!(kind, Kind::Roster(status) if *status != 503)

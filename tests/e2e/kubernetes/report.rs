@@ -21,7 +21,7 @@ pub(crate) struct Failure {
     /// Seconds from the mark to its end.
     pub(crate) at: f64,
     /// Who sent it: no other client of this load has the name.
-    client: String,
+    pub(crate) client: String,
     why: String,
 }
 
@@ -73,7 +73,8 @@ impl Failure {
         }
         if let Some(reason) = why.strip_prefix("exchange: ") {
             // EAGAIN is how a time-out of a socket is told.
-            return if reason.contains("(os error 11)") { Kind::Unanswered } else { Kind::Lost };
+            let late = reason.starts_with("Resource temporarily unavailable");
+            return if late { Kind::Unanswered } else { Kind::Lost };
         }
         let (status, body) = why.split_once(' ').unwrap();
         let status = status.parse().unwrap();

@@ -17,6 +17,8 @@ use crate::shell::{eventually, outcome};
 /// Longer than any test takes.
 const SECONDS: u64 = 1800;
 const CLIENTS: usize = 8;
+/// What the names of clients begin with that read.
+pub(crate) const READS: &str = "reads";
 
 /// Clients of one place.
 pub(crate) struct Source<'a> {
@@ -58,7 +60,7 @@ impl<'a> Traffic<'a> {
     pub(crate) fn start_on(roster: &'a Installation, nodes: &[String]) -> Self {
         let image = loaded("roster-load:dev", "");
         let mut sources: Vec<Source> =
-            nodes.iter().map(|node| Source::inside(roster, Some(node), &image, &[])).collect();
+            nodes.iter().map(|node| Source::inside(roster, "inside", Some(node), &image, &[])).collect();
         sources.push(Source::outside(roster, nodes.first().map(String::as_str)));
         let traffic = Self { sources };
         traffic.flowing();
@@ -136,13 +138,20 @@ impl<'a> Source<'a> {
         arguments: &[&str],
     ) -> Self {
         let image = loaded("roster-load:dev", "");
-        let mut source = Self::inside(roster, node, &image, &[&["--get", path][..], arguments].concat());
+        let arguments = [&["--get", path][..], arguments].concat();
+        let mut source = Self::inside(roster, READS, node, &image, &arguments);
         source.creates = false;
         source
     }
 
-    fn inside(roster: &'a Installation, node: Option<&str>, image: &str, arguments: &[&str]) -> Self {
-        let prefix = fresh("inside");
+    fn inside(
+        roster: &'a Installation,
+        what: &str,
+        node: Option<&str>,
+        image: &str,
+        arguments: &[&str],
+    ) -> Self {
+        let prefix = fresh(what);
         let url = format!("http://roster.{}", roster.namespace);
         let mut all = vec![url, "--prefix".to_owned(), prefix.clone()];
         all.extend(["--seconds", &SECONDS.to_string(), "--clients", &CLIENTS.to_string()].map(str::to_owned));
