@@ -4,6 +4,7 @@
 //! `cargo xtask e2e kubernetes --no-guide -- kubernetes::faults`.
 
 mod changes;
+mod chart;
 mod cluster;
 mod door;
 mod faults;
@@ -11,7 +12,13 @@ mod growth;
 mod identity;
 mod installation;
 mod mistakes;
+mod nodes;
+mod ops;
 mod overlay;
+mod pod;
+mod policies;
+mod production;
+mod program;
 mod report;
 mod starts;
 mod traffic;

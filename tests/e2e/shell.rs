@@ -43,3 +43,9 @@ pub(crate) fn eventually(limit: Duration, what: &str, mut so: impl FnMut() -> bo
     }
     start.elapsed()
 }
+
+/// A variable that is set to something.
+#[expect(clippy::disallowed_methods, reason = "tests are told what to use by their environment")]
+pub(crate) fn of_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}

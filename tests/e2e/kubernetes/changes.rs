@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::cluster::{Closed, items, nodes, spread};
+use super::cluster::items;
 use super::installation::{Installation, name_of};
+use super::nodes::{Closed, nodes, spread};
+use super::ops::Ops;
 use super::traffic::Traffic;
 use crate::shell::eventually;
 
@@ -23,13 +25,8 @@ fn five_rollouts_fail_no_request() {
             roster.kubectl(&["set", "image", "deployment/roster", &image]);
         }
         roster.rolled_out();
-        let left: Vec<String> = roster
-            .pods()
-            .iter()
-            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
-            .map(name_of)
-            .filter(|name| before.contains(name))
-            .collect();
+        let left: Vec<String> =
+            roster.staying().iter().map(name_of).filter(|name| before.contains(name)).collect();
         assert!(left.is_empty(), "rollout {round} left {left:?}");
     }
     roster.settled();
@@ -74,18 +71,17 @@ fn a_deleted_pod_drains_and_is_replaced() {
     let traffic = Traffic::start(&roster);
     let pod = name_of(&roster.pods()[0]);
     let log = Follow::new(&roster, &pod);
-    assert!(roster.ops(&pod, "/readyz").0 && roster.ops(&pod, "/livez").0);
-    let metrics = roster.ops(&pod, "/metrics").1;
+    let ops = Ops::of(&roster, &pod);
+    assert_eq!((ops.get("/readyz").0, ops.get("/livez").0), (200, 200));
+    let metrics = ops.get("/metrics").1;
     assert!(metrics.contains("http_server_requests_total{method=\"POST\",route=\"/users\""), "{metrics}");
     let start = Instant::now();
     roster.kubectl(&["delete", "pod", &pod, "--wait=false"]);
     eventually(Duration::from_secs(10), "the Service looks away from the pod", || !in_service(&roster, &pod));
     let away = start.elapsed();
-    let unready = eventually(Duration::from_secs(15), "the pod says that it drains", || {
-        let (ready, told) = roster.ops(&pod, "/readyz");
-        !ready && told.contains("ServiceUnavailable")
-    });
-    assert!(roster.ops(&pod, "/livez").0, "a pod that drains is alive");
+    let unready =
+        eventually(Duration::from_secs(15), "the pod says that it drains", || ops.get("/readyz").0 == 503);
+    assert_eq!(ops.get("/livez").0, 200, "a pod that drains is alive");
     let healed = roster.settled();
     println!(
         "a pod deleted: out of the Service after {:.1} s, unready {:.1} s later, replaced and gone {:.1} s later",

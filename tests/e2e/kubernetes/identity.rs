@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::cluster::apply;
-use super::installation::{Installation, LIMIT};
-use super::traffic::{fresh, pod};
-use crate::shell::eventually;
+use super::installation::Installation;
+use super::pod::{ended, pod};
+use super::traffic::fresh;
 
 /// Our own client in a pod finds Roster by the Service's name and shows the token that the kubelet gave the pod.
 #[test]
@@ -57,14 +56,5 @@ fn call(roster: &Installation, account: &str, arguments: &[&str]) -> (i64, Strin
         { "name": "ROSTER_TOKEN_FILE", "value": "/token/token" },
         { "name": "ROSTER_INSECURE_HTTP", "value": "true" },
     ]);
-    apply(&client);
-    let mut code = None;
-    eventually(LIMIT, "the client's pod has ended", || {
-        let pod = roster.ask(&["get", "pod", &name]);
-        code = pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"].as_i64();
-        code.is_some()
-    });
-    let told = roster.kubectl(&["logs", &name]);
-    roster.kubectl(&["delete", "pod", &name, "--wait=false"]);
-    (code.unwrap(), told)
+    ended(roster, &client)
 }

@@ -1,13 +1,13 @@
 //! The application in a cluster, by the overlay for laptops in a namespace of the tests' own.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::cluster::{address_of, ask, items, kubectl, kubectl_with, load_image};
+use super::cluster::{ask, items, kubectl, load_image};
+use super::nodes::address_of;
 use super::overlay::{Overlay, host};
 use crate::shell::{eventually, run};
 
@@ -76,8 +76,7 @@ impl Installation {
     /// Makes the namespace and the Secrets.
     pub(crate) fn secrets(namespace: &str, images: [String; 2]) -> Self {
         run("sh", &["deploy/kubernetes/make-secrets", namespace]);
-        let path = "go-template={{index .data \"first-token\" | base64decode}}";
-        let token = kubectl(&["get", "secret", "roster", "--namespace", namespace, "--output", path]);
+        let token = secret(namespace, "roster", "first-token");
         Self { namespace: namespace.to_owned(), images, token }
     }
 
@@ -119,10 +118,23 @@ impl Installation {
         items(&list).to_vec()
     }
 
+    /// Those of them that are not on their way out.
+    pub(crate) fn staying(&self) -> Vec<Value> {
+        let pods = self.pods().into_iter();
+        pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).collect()
+    }
+
     /// The node of the database.
     pub(crate) fn database_node(&self) -> String {
         let pod = ["get", "pod", "roster-database-0", "--output", "jsonpath={.spec.nodeName}"];
         self.kubectl(&pod)
+    }
+
+    /// What the database's superuser is told.
+    pub(crate) fn psql(&self, statement: &str) -> String {
+        let psql =
+            ["psql", "--username=postgres", "--dbname=roster", "--no-align", "--tuples-only", "--command"];
+        self.kubectl(&[&["exec", "roster-database-0", "--"][..], &psql, &[statement]].concat())
     }
 
     /// The addresses of the Ingress.
@@ -188,15 +200,6 @@ impl Installation {
         users.iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What `/readyz`, `/livez` or `/metrics` of one pod answers, by way of the API server.
-    pub(crate) fn ops(&self, pod: &str, path: &str) -> (bool, String) {
-        let path = format!("/api/v1/namespaces/{}/pods/{pod}:9090/proxy{path}", self.namespace);
-        let output = kubectl_with(&["get", "--raw", &path], "");
-        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let _ = write!(text, "{}", String::from_utf8_lossy(&output.stderr));
-        (output.status.success(), text)
-    }
-
     /// Another number of replicas.
     pub(crate) fn scale(&self, replicas: usize) {
         self.kubectl(&["scale", "deployment/roster", &format!("--replicas={replicas}")]);
@@ -209,6 +212,12 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) body: String,
+}
+
+/// The value of a key of a Secret.
+pub(crate) fn secret(namespace: &str, name: &str, key: &str) -> String {
+    let path = format!("go-template={{{{index .data \"{key}\" | base64decode}}}}");
+    kubectl(&["get", "secret", name, "--namespace", namespace, "--output", &path])
 }
 
 /// The name of an object.

@@ -14,24 +14,14 @@ pub(crate) struct Overlay<'a> {
 }
 
 impl Overlay<'_> {
-    /// Applies it as a person would, and refuses warnings.
     pub(crate) fn apply(&self) {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         self.write(directory.path());
-        let path = directory.path().to_str().unwrap();
-        let arguments = ["apply", "--server-side", "--force-conflicts", "-k", path];
-        let output = kubectl_with(&arguments, "");
-        let warned = String::from_utf8_lossy(&output.stderr).contains("Warning");
-        // An object that is refused is told of at length.
-        let text: Vec<String> = told(&output).lines().map(|line| line.chars().take(300).collect()).collect();
-        assert!(output.status.success() && !warned, "{}", text.join("\n"));
+        apply(directory.path());
     }
 
     fn write(&self, directory: &Path) {
-        let overlay = root().join("deploy/kubernetes/overlays/local");
-        // Kustomize takes no absolute paths.
-        let depth = directory.components().filter(|part| matches!(part, Component::Normal(_))).count();
-        let base = format!("{}{}", "../".repeat(depth), overlay.strip_prefix("/").unwrap().display());
+        let base = format!("{}/overlays/local", manifests_from(directory));
         let (name, tag) = self.image.split_once(':').unwrap();
         let Self { namespace, patches, .. } = self;
         let kustomization = format!(
@@ -56,6 +46,23 @@ impl Overlay<'_> {
             std::fs::write(directory.join(file), text).unwrap();
         }
     }
+}
+
+/// Applies a directory as a person would, and refuses warnings.
+pub(crate) fn apply(directory: &Path) {
+    let arguments = ["apply", "--server-side", "--force-conflicts", "-k", directory.to_str().unwrap()];
+    let output = kubectl_with(&arguments, "");
+    let warned = String::from_utf8_lossy(&output.stderr).contains("Warning");
+    // An object that is refused is told of at length.
+    let text: Vec<String> = told(&output).lines().map(|line| line.chars().take(300).collect()).collect();
+    assert!(output.status.success() && !warned, "{}", text.join("\n"));
+}
+
+/// The way from a directory to deploy/kubernetes: Kustomize takes no absolute paths.
+pub(crate) fn manifests_from(directory: &Path) -> String {
+    let depth = directory.components().filter(|part| matches!(part, Component::Normal(_))).count();
+    let manifests = root().join("deploy/kubernetes");
+    format!("{}{}", "../".repeat(depth), manifests.strip_prefix("/").unwrap().display())
 }
 
 /// Two namespaces with one host would share its requests.

@@ -19,8 +19,27 @@ pub(crate) struct Sum {
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// Seconds from the mark to its end.
-    at: f64,
-    pub(crate) why: String,
+    pub(crate) at: f64,
+    /// Who sent it: no other client of this load has the name.
+    pub(crate) client: String,
+    why: String,
+}
+
+/// How a request can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// Nobody listened, so it was never sent.
+    Refused,
+    /// There was no way to the server, or no address for its name: it was never sent either.
+    Unreached,
+    /// It was in flight when its connection ended.
+    Lost,
+    /// It was sent, and nothing came back for as long as the client waits.
+    Unanswered,
+    /// Roster answered with this status.
+    Roster(u16),
+    /// What stands before Roster answered with this status.
+    Door(u16),
 }
 
 #[derive(Debug)]
@@ -35,10 +54,31 @@ impl Sum {
         self.ok += seen.ok;
         for failure in &seen.failures {
             let failure: Value = serde_json::from_str(failure).unwrap();
-            let (at, why) = (failure["second"].as_f64().unwrap() - mark, failure["why"].as_str().unwrap());
-            self.failures.push(Failure { at, why: why.to_owned() });
+            let text = |name: &str| failure[name].as_str().unwrap();
+            // The name of the user that it would have created: the load's prefix, the client's number, the request's.
+            let client = text("failure").rsplit_once('-').unwrap().0.to_owned();
+            let at = failure["second"].as_f64().unwrap() - mark;
+            self.failures.push(Failure { at, client, why: text("why").to_owned() });
         }
         self.p99_ms = self.p99_ms.max(seen.p99_ms);
+    }
+}
+
+impl Failure {
+    /// By what `cargo xtask load` says of it.
+    pub(crate) fn kind(&self) -> Kind {
+        let why = self.why.as_str();
+        if let Some(reason) = why.strip_prefix("connect: ") {
+            return if reason.starts_with("Connection refused") { Kind::Refused } else { Kind::Unreached };
+        }
+        if let Some(reason) = why.strip_prefix("exchange: ") {
+            // EAGAIN is how a time-out of a socket is told.
+            let late = reason.starts_with("Resource temporarily unavailable");
+            return if late { Kind::Unanswered } else { Kind::Lost };
+        }
+        let (status, body) = why.split_once(' ').unwrap();
+        let status = status.parse().unwrap();
+        if body.contains("urn:roster:") { Kind::Roster(status) } else { Kind::Door(status) }
     }
 }
 
@@ -67,7 +107,7 @@ impl Report {
     fn kinds(&self) -> BTreeMap<String, Vec<f64>> {
         let mut kinds = BTreeMap::<String, Vec<f64>>::new();
         for (place, sum) in [("Service", &self.inside), ("Ingress", &self.outside)] {
-            for Failure { at, why } in &sum.failures {
+            for Failure { at, why, .. } in &sum.failures {
                 let why: String = why.lines().next().unwrap_or_default().chars().take(60).collect();
                 kinds.entry(format!("{place}: {why}")).or_default().push(*at);
             }
@@ -88,8 +128,32 @@ impl Report {
         self.inside.failures.iter().chain(&self.outside.failures)
     }
 
+    /// How many failures of each kind there were.
+    pub(crate) fn count(&self) -> BTreeMap<Kind, usize> {
+        let mut count = BTreeMap::new();
+        for failure in self.failures() {
+            *count.entry(failure.kind()).or_default() += 1;
+        }
+        count
+    }
+
+    /// A client has one request in flight at a time, and looks at a connection before it uses it again: one fault costs it
+    /// no second one.
+    pub(crate) fn assert_one_lost_by_each(&self) {
+        let mut clients = BTreeSet::new();
+        for failure in self.failures().filter(|failure| failure.kind() == Kind::Lost) {
+            assert!(clients.insert(&failure.client), "a second request in flight was lost: {failure:?}");
+        }
+    }
+
+    /// Seconds from the mark to the first failure, and to the last.
+    pub(crate) fn window(&self) -> Option<(f64, f64)> {
+        let at = || self.failures().map(|failure| failure.at);
+        Some((at().min_by(f64::total_cmp)?, at().max_by(f64::total_cmp)?))
+    }
+
     /// Seconds from the mark to the last failure.
     pub(crate) fn last_failure(&self) -> f64 {
-        self.failures().map(|failure| failure.at).fold(0.0, f64::max)
+        self.window().map_or(0.0, |(_, last)| last)
     }
 }

@@ -1,12 +1,13 @@
 //! Starts that are not as the manifests have them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::cluster::{apply, ask, items};
+use super::cluster::{Namespace, apply, ask, items};
 use super::installation::{IMAGE, Installation, LIMIT, loaded, name_of};
 use super::overlay::Overlay;
-use super::traffic::{fresh, pod};
-use crate::shell::{eventually, outcome};
+use super::pod::pod;
+use super::traffic::fresh;
+use crate::shell::eventually;
 
 /// Five pods that may migrate, with the owner's role, and no Job that does it before them.
 const FIVE: &str = r"- target: {kind: Job}
@@ -36,18 +37,9 @@ const FIVE: &str = r"- target: {kind: Job}
             - {name: owner, secret: {secretName: roster-owner, defaultMode: 0440}}
 ";
 
-/// Gone with this value.
-struct Namespace(String);
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = outcome("kubectl", &["delete", "namespace", &self.0, "--wait=false", "--ignore-not-found"]);
-    }
-}
-
 #[test]
 fn one_of_five_migrates_an_empty_database() {
-    let namespace = Namespace(fresh("roster-starts"));
+    let namespace = Namespace::fresh("starts");
     let image = loaded(IMAGE, "");
     let roster = Installation::secrets(&namespace.0, [image.clone(), image.clone()]);
     let overlay = |links: &str| {
@@ -58,8 +50,11 @@ fn one_of_five_migrates_an_empty_database() {
     roster.rolled_out();
     roster.settled();
     assert!(items(&ask(&["get", "jobs", "--namespace", &namespace.0])).is_empty());
-    let pods: Vec<String> = roster.pods().iter().map(name_of).collect();
-    assert_eq!(pods.len(), 5);
+    let pods = roster.pods();
+    // Logs are those of the container that runs now: it has to be the first one.
+    let restarts = |pod: &Value| pod["status"]["containerStatuses"][0]["restartCount"].as_u64();
+    assert!(pods.len() == 5 && pods.iter().all(|pod| restarts(pod) == Some(0)), "{pods:#?}");
+    let pods: Vec<String> = pods.iter().map(name_of).collect();
     let logs: Vec<String> = pods.iter().map(|pod| roster.kubectl(&["logs", pod])).collect();
     let migrated: Vec<&String> = logs.iter().filter(|log| log.contains("\"migration applied\"")).collect();
     assert_eq!(migrated.len(), 1, "{logs:#?}");

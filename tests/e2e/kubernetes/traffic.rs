@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::cluster::{apply, nodes};
+use super::cluster::apply;
 use super::installation::{Installation, LIMIT, loaded};
+use super::nodes::nodes;
+use super::pod::pod;
 use super::report::{Report, Sum};
 use crate::load::{Load, Seen};
 use crate::shell::{eventually, outcome};
@@ -15,12 +17,16 @@ use crate::shell::{eventually, outcome};
 /// Longer than any test takes.
 const SECONDS: u64 = 1800;
 const CLIENTS: usize = 8;
+/// What the names of clients begin with that read.
+pub(crate) const READS: &str = "reads";
 
 /// Clients of one place.
-struct Source<'a> {
+pub(crate) struct Source<'a> {
     roster: &'a Installation,
     prefix: String,
     place: Place,
+    /// Whether they create users, or read.
+    creates: bool,
     /// Its own second when the fault came.
     mark: f64,
 }
@@ -54,11 +60,18 @@ impl<'a> Traffic<'a> {
     pub(crate) fn start_on(roster: &'a Installation, nodes: &[String]) -> Self {
         let image = loaded("roster-load:dev", "");
         let mut sources: Vec<Source> =
-            nodes.iter().map(|node| Source::inside(roster, node, &image, &[])).collect();
+            nodes.iter().map(|node| Source::inside(roster, "inside", Some(node), &image, &[])).collect();
         sources.push(Source::outside(roster, nodes.first().map(String::as_str)));
         let traffic = Self { sources };
         traffic.flowing();
         traffic
+    }
+
+    /// Adds clients on a node that read.
+    pub(crate) fn and_reads(mut self, node: &str, path: &str) -> Self {
+        self.sources.push(Source::reading(self.sources[0].roster, Some(node), path, &[]));
+        self.flowing();
+        self
     }
 
     /// Waits until all clients get answers.
@@ -68,11 +81,6 @@ impl<'a> Traffic<'a> {
                 .iter()
                 .all(|source| source.counts().is_some_and(|counts| counts["ok"].as_u64() > Some(0)))
         });
-    }
-
-    /// How many there are.
-    pub(crate) fn clients(&self) -> usize {
-        self.sources.len() * CLIENTS
     }
 
     /// Says that the fault comes now.
@@ -110,8 +118,8 @@ impl<'a> Traffic<'a> {
         let (mut inside, mut outside, mut acknowledged) = (Sum::default(), Sum::default(), BTreeSet::new());
         for source in self.sources {
             let within = matches!(source.place, Place::Inside(_));
-            let (mark, seen) = (source.mark, source.end());
-            acknowledged.extend(seen.acknowledged.iter().cloned());
+            let (mark, creates, seen) = (source.mark, source.creates, source.end());
+            acknowledged.extend(seen.acknowledged.iter().filter(|_| creates).cloned());
             if within { &mut inside } else { &mut outside }.add(&seen, mark);
         }
         let names = roster.names();
@@ -122,15 +130,35 @@ impl<'a> Traffic<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn inside(roster: &'a Installation, node: &str, image: &str, arguments: &[&str]) -> Self {
-        let prefix = fresh("inside");
+    /// In a pod, on any node or on this one, reading a path.
+    pub(crate) fn reading(
+        roster: &'a Installation,
+        node: Option<&str>,
+        path: &str,
+        arguments: &[&str],
+    ) -> Self {
+        let image = loaded("roster-load:dev", "");
+        let arguments = [&["--get", path][..], arguments].concat();
+        let mut source = Self::inside(roster, READS, node, &image, &arguments);
+        source.creates = false;
+        source
+    }
+
+    fn inside(
+        roster: &'a Installation,
+        what: &str,
+        node: Option<&str>,
+        image: &str,
+        arguments: &[&str],
+    ) -> Self {
+        let prefix = fresh(what);
         let url = format!("http://roster.{}", roster.namespace);
         let mut all = vec![url, "--prefix".to_owned(), prefix.clone()];
         all.extend(["--seconds", &SECONDS.to_string(), "--clients", &CLIENTS.to_string()].map(str::to_owned));
         all.extend(["--token-file", "/token/first-token"].map(str::to_owned));
         all.extend(arguments.iter().map(ToString::to_string));
-        apply(&pod(&roster.namespace, &prefix, Some(node), image, &all));
-        Self { roster, place: Place::Inside(prefix.clone()), prefix, mark: 0.0 }
+        apply(&pod(&roster.namespace, &prefix, node, image, &all));
+        Self { roster, place: Place::Inside(prefix.clone()), prefix, creates: true, mark: 0.0 }
     }
 
     fn outside(roster: &'a Installation, node: Option<&str>) -> Self {
@@ -141,7 +169,7 @@ impl<'a> Source<'a> {
         let (token, address) = (file.path().to_str().unwrap(), roster.ingress(node));
         let arguments = ["--host", &host, "--clients", &clients, "--token-file", token];
         let load = Load::start(&format!("http://{address}"), &prefix, SECONDS, &arguments);
-        let source = Self { roster, prefix, place: Place::Outside(load), mark: 0.0 };
+        let source = Self { roster, prefix, place: Place::Outside(load), creates: true, mark: 0.0 };
         // The file has been read by then.
         eventually(LIMIT, "the load client runs", || source.counts().is_some());
         source
@@ -165,7 +193,8 @@ impl<'a> Source<'a> {
         printed.lines().rev().find_map(counts)
     }
 
-    fn end(self) -> Seen {
+    /// Ends it; what its clients saw up to its last line of counts.
+    pub(crate) fn end(self) -> Seen {
         Seen::read(&self.printed(), &self.prefix)
     }
 }
@@ -177,43 +206,4 @@ impl Drop for Source<'_> {
             let _ = outcome("kubectl", &[&["--namespace", &self.roster.namespace][..], &rest].concat());
         }
     }
-}
-
-/// A pod of a client that may call Roster, as a restricted namespace takes it.
-pub(crate) fn pod(
-    namespace: &str,
-    name: &str,
-    node: Option<&str>,
-    image: &str,
-    arguments: &[String],
-) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {
-            "name": name, "namespace": namespace,
-            "labels": { "app.kubernetes.io/name": "roster-load", "roster-client": "true" },
-        },
-        "spec": {
-            "nodeName": node, "restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
-            "automountServiceAccountToken": false, "enableServiceLinks": false,
-            "tolerations": [{ "operator": "Exists" }],
-            "securityContext": {
-                "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
-                "seccompProfile": { "type": "RuntimeDefault" },
-            },
-            "containers": [{
-                "name": "load", "image": image, "args": arguments,
-                "resources": { "requests": { "cpu": "10m", "memory": "16Mi" } },
-                "securityContext": {
-                    "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
-                    "capabilities": { "drop": ["ALL"] },
-                },
-                "volumeMounts": [{ "name": "token", "mountPath": "/token", "readOnly": true }],
-            }],
-            "volumes": [{ "name": "token", "secret": {
-                "secretName": "roster", "defaultMode": 0o440,
-                "items": [{ "key": "first-token", "path": "first-token" }],
-            } }],
-        },
-    })
 }
