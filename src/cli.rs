@@ -10,6 +10,7 @@ mod transfer;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
         }
     };
     match run(command) {
+        Ok(()) if LOST.load(Ordering::Relaxed) => ExitCode::from(FAILED),
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
@@ -251,14 +253,23 @@ fn build_info() -> BuildInfo {
     }
 }
 
-/// Writes to stdout. Whoever reads it may have gone away; that is not an error of ours.
+/// Whether stdout has lost something that was printed.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Writes to stdout. Whoever reads it may have gone away; that is not an error of ours. Any other error is told, and is
+/// seen by the exit code of the command.
 fn print(text: &str) {
     write(text.as_bytes());
 }
 
 fn write(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        complain(&format!("error: stdout: {error}"));
+    }
 }
 
 fn complain(text: &str) {

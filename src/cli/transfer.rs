@@ -1,7 +1,8 @@
 //! The commands that bring users in and out as files.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +38,7 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     let (input, size) = open_input(&config.input)?;
     let read = Arc::new(AtomicU64::new(0));
     let input = Box::new(Counted { input, read: read.clone() });
+    refuse_same(&config)?;
     let mut errors = config.errors.as_deref().map(|path| named(path, Output::file(path))).transpose()?;
     let shutdown = interruptible()?;
     let Some(store) = until_stopped(&shutdown, to_fill(&config)).await? else { return Ok(()) };
@@ -163,6 +165,18 @@ fn open_input(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Failur
         return Err(format!("{}: is a directory", path.display()).into());
     }
     Ok((Box::new(file), kind.is_file().then_some(kind.len())))
+}
+
+/// The file of the refused rows takes the place of one that is there: it must not be what is read.
+fn refuse_same(config: &ImportConfig) -> Result<(), Failure> {
+    let file =
+        |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
+    match &config.errors {
+        Some(errors) if file(errors).is_some_and(|kept| file(&config.input) == Some(kept)) => {
+            Err(format!("--errors: {} is the input", errors.display()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An error with the file that it concerns.

@@ -1,5 +1,6 @@
 //! Where an output goes: to stdout as it comes, or into a file that is there whole or not at all.
 
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,12 @@ pub struct Output(Kind);
 
 enum Kind {
     Stdout(BufWriter<io::Stdout>),
-    File { writer: BufWriter<NamedTempFile>, path: PathBuf },
+    /// What is no regular file: a device, a pipe.
+    Direct(BufWriter<File>),
+    File {
+        writer: BufWriter<NamedTempFile>,
+        path: PathBuf,
+    },
 }
 
 impl Output {
@@ -23,21 +29,31 @@ impl Output {
     }
 
     /// A file. It has its name only after [`Output::finish`]; until then it stands beside it, readable by its owner
-    /// alone, with a name that begins with `.roster-` and ends in `.part`.
+    /// alone, with a name that begins with `.roster-` and ends in `.part`. A link stays, and leads to the new file; a
+    /// device or a pipe is written as it is.
     pub fn file(path: &Path) -> io::Result<Self> {
+        let path = match fs::metadata(path) {
+            Ok(there) if there.is_file() => fs::canonicalize(path)?,
+            Ok(there) if !there.is_dir() => {
+                let file = File::options().write(true).open(path)?;
+                return Ok(Self(Kind::Direct(BufWriter::with_capacity(BUFFER, file))));
+            }
+            _ => path.to_owned(),
+        };
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let file = tempfile::Builder::new()
             .prefix(".roster-")
             .suffix(".part")
             .tempfile_in(directory.unwrap_or_else(|| Path::new(".")))?;
         let writer = BufWriter::with_capacity(BUFFER, file);
-        Ok(Self(Kind::File { writer, path: path.to_owned() }))
+        Ok(Self(Kind::File { writer, path }))
     }
 
     /// Writes the rest, and gives a file its name once it is on the disk. An error leaves what was there before.
     pub fn finish(self) -> io::Result<()> {
         match self.0 {
             Kind::Stdout(mut writer) => writer.flush(),
+            Kind::Direct(mut writer) => writer.flush(),
             Kind::File { writer, path } => {
                 let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
                 file.as_file().sync_all()?;
@@ -52,6 +68,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Kind::Stdout(writer) => writer.write(bytes),
+            Kind::Direct(writer) => writer.write(bytes),
             Kind::File { writer, .. } => writer.write(bytes),
         }
     }
@@ -59,6 +76,7 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Kind::Stdout(writer) => writer.flush(),
+            Kind::Direct(writer) => writer.flush(),
             Kind::File { writer, .. } => writer.flush(),
         }
     }
@@ -67,5 +85,5 @@ impl Write for Output {
 /// Has the name of a file survive a power cut too.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    std::fs::File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()
+    File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }

@@ -149,11 +149,7 @@ fn secret(namespace: &str, name: &str, data: &Value) -> Value {
 /// The overlay's files with our own names in them.
 fn copy(directory: &Path, namespace: &str, image: &str) {
     let (name, tag) = image.split_once(':').unwrap();
-    let (host, rule) = (
-        host(namespace),
-        "  - target: {kind: Ingress, name: roster}\n    patch: '[{\"op\": \"replace\", \
-        \"path\": \"/spec/rules/0/host\", \"value\": \"roster.example.com\"}]'\nlabels:\n",
-    );
+    let host = host(namespace);
     let digest = "digest: sha256:0000000000000000000000000000000000000000000000000000000000000000";
     for entry in std::fs::read_dir(root().join("deploy/kubernetes/overlays/production")).unwrap() {
         let path = entry.unwrap().path();
@@ -161,7 +157,6 @@ fn copy(directory: &Path, namespace: &str, image: &str) {
         let text = text
             .replace("../..", &manifests_from(directory))
             .replace("namespace: roster\n", &format!("namespace: {namespace}\n"))
-            .replace("labels:\n  - pairs", &format!("{rule}  - pairs"))
             .replace("registry.example.com/roster", name)
             .replace(digest, &format!("newTag: {tag}"))
             .replace("roster.example.com", &host);

@@ -87,9 +87,10 @@ fn has_kind(name: &str) -> bool {
 /// Objects of kinds that this cluster has; of the others, which is said. Where nothing may be skipped, only `Cluster` may
 /// be unknown.
 fn known(render: &str, objects: Vec<Value>) -> Vec<Value> {
-    const KINDS: [(&str, &str); 4] = [
+    const KINDS: [(&str, &str); 5] = [
         ("Cluster", CLUSTERS),
         ("HTTPRoute", "httproutes.gateway.networking.k8s.io"),
+        ("BackendTLSPolicy", "backendtlspolicies.gateway.networking.k8s.io"),
         ("ServiceMonitor", "servicemonitors.monitoring.coreos.com"),
         ("PrometheusRule", "prometheusrules.monitoring.coreos.com"),
     ];

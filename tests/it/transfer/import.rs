@@ -141,6 +141,25 @@ both! {
         assert_eq!((not_needed, place.export().await.len()), (3, 500), "{ended:?}");
     }
 
+    async fn refused_rows_go_where_they_are_sent(engine) {
+        let place = Place::create(engine).await;
+        let bad = place.file("bad.csv", "name\n\"\"\n");
+        let itself = place.call(&["import", &bad, "--errors", &bad, "--quiet"]).await;
+        itself.assert_refused("bad.csv is the input");
+        assert_eq!(std::fs::read_to_string(&bad).unwrap(), "name\n\"\"\n");
+        let (kept, link, pipe) = (place.file("kept", "old"), place.path("link"), place.path("pipe"));
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        let made = tokio::process::Command::new("mkfifo").arg(&pipe).status().await.unwrap();
+        assert!(made.success());
+        let reader = std::thread::spawn({ let pipe = pipe.clone(); move || std::fs::read_to_string(pipe).unwrap() });
+        for errors in [&link, &pipe] {
+            let ended = place.call(&["import", &bad, "--errors", errors.to_str().unwrap(), "--quiet"]).await;
+            assert_eq!(ended.code, 3, "{ended:?}");
+        }
+        let (to_file, to_pipe) = (std::fs::read_to_string(&kept).unwrap(), reader.join().unwrap());
+        assert!(link.is_symlink() && to_file == to_pipe && to_file.contains("\"line\":2"), "{to_file} {to_pipe}");
+    }
+
     async fn rows_find_their_users_by_any_key(engine) {
         let place = Place::create(engine).await;
         let first = "name,email,external_id\nada,a@example.com,x1\nbob,b@example.com,x2\ncy,c@example.com,x2\n";
