@@ -1,12 +1,14 @@
 //! The commands that bring users in and out as files.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+mod input;
+
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use input::{Counted, open_input, refuse_same};
 
 use super::signals::{interruptible, until_stopped};
 use super::{Failure, REFUSED, STOPPED, complain, open, print};
@@ -154,48 +156,9 @@ fn parse<T>(name: &str, text: Option<&str>, parse: fn(&str) -> Option<T>) -> Res
     }
 }
 
-/// The input, and its size in bytes when it has one.
-fn open_input(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
-    if path.as_os_str() == "-" {
-        return Ok((Box::new(io::stdin()), None));
-    }
-    let file = named(path, File::open(path))?;
-    let kind = named(path, file.metadata())?;
-    if kind.is_dir() {
-        return Err(format!("{}: is a directory", path.display()).into());
-    }
-    Ok((Box::new(file), kind.is_file().then_some(kind.len())))
-}
-
-/// The file of the refused rows takes the place of one that is there: it must not be what is read.
-fn refuse_same(config: &ImportConfig) -> Result<(), Failure> {
-    let file =
-        |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
-    match &config.errors {
-        Some(errors) if file(errors).is_some_and(|kept| file(&config.input) == Some(kept)) => {
-            Err(format!("--errors: {} is the input", errors.display()).into())
-        }
-        _ => Ok(()),
-    }
-}
-
 /// An error with the file that it concerns.
 pub(super) fn named<T>(path: &Path, result: io::Result<T>) -> Result<T, Failure> {
     result.map_err(|error| format!("{}: {error}", path.display()).into())
-}
-
-/// Counts what is read.
-struct Counted {
-    input: Box<dyn Read + Send>,
-    read: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = self.input.read(out)?;
-        self.read.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
-    }
 }
 
 /// The first changes of a dry run.

@@ -289,19 +289,3 @@ fn both_databases_have_the_same_steps() {
         assert!(step.name.starts_with(&format!("{version:04}_")), "{}", step.name);
     }
 }
-
-#[tokio::test]
-async fn output_that_is_lost_is_told() {
-    let database = Database::create(Engine::Sqlite).await;
-    database.store().await.close().await;
-    let create = ["token", "create", "--name", "x", "--role", "reader", "--database-url", &database.url];
-    for arguments in [&["openapi"][..], &["version"], &create] {
-        let mut command = program(arguments);
-        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-        let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
-        let output = child.wait_with_output().await.unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
-        assert!(told.ends_with("error: stdout: No space left on device (os error 28)\n"), "{told}");
-    }
-}

@@ -22,6 +22,7 @@ mod filter_strategies;
 mod filters;
 mod follower;
 mod full_disk;
+mod full_output;
 mod http_basics;
 mod idempotency;
 mod identity;

@@ -6,6 +6,7 @@ mod export;
 mod full_disk;
 mod http;
 mod import;
+mod once;
 mod schema;
 
 use std::path::PathBuf;

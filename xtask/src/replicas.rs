@@ -37,7 +37,7 @@ const MODULES: [&str; 25] = [
 ];
 
 /// All other modules with tests on PostgreSQL, and why more replicas mean nothing to them.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     ("commands", COMMANDS),
     ("crashes", PROCESSES),
     ("filters", STORE),
@@ -48,6 +48,7 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("transfer::copy", COMMANDS),
     ("transfer::export", COMMANDS),
     ("transfer::import", COMMANDS),
+    ("transfer::once", COMMANDS),
 ];
 const COMMANDS: &str = "commands on a database, without a server";
 const PROCESSES: &str = "processes that the tests start and kill themselves";
