@@ -43,8 +43,12 @@ pub(crate) fn engine() -> bool {
 /// # Errors
 /// It cannot be built.
 pub(crate) fn build(workspace: &Workspace) -> Result<(), Failure> {
-    let build = ["build", "--quiet", "--file", "deploy/Dockerfile", "--tag", IMAGE, "."];
-    shell::run(Command::new("docker").args(build).current_dir(&workspace.root))
+    let root = workspace.root.to_string_lossy();
+    let commit = shell::ask("git", &["-C", &root, "rev-parse", "HEAD"]);
+    let commit = commit.ok_or_else(|| Failure::missing("git cannot tell the commit"))?;
+    let mut docker = Command::new("docker");
+    docker.args(["build", "--quiet", "--file", "deploy/Dockerfile", "--tag", IMAGE, "--build-arg"]);
+    shell::run(docker.arg(format!("ROSTER_BUILD_COMMIT={commit}")).arg(".").current_dir(&workspace.root))
 }
 
 /// Builds the image of the release after this one, which has one more migration.
