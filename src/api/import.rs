@@ -46,6 +46,8 @@ pub async fn import(
 ) -> ApiResult {
     negotiate(&headers, &[Format::Ndjson])?;
     let options = options(&Query::of(&uri), &headers)?;
+    // Whoever waits for another import has a connection for it, which others wait for.
+    let options = ImportOptions { patience: Some(app.limits.timeout / 4), ..options };
     if app.store.is_read_only() {
         return Err(StoreError::ReadOnly("this server takes no writes now".to_owned()).into());
     }
@@ -128,7 +130,8 @@ fn options(query: &Query, headers: &HeaderMap) -> ApiResult<ImportOptions> {
     let types = Format::ALL.map(Format::essence);
     let essence = body::media_type(headers, &types)?;
     let format = Format::ALL.into_iter().find(|format| format.essence() == essence);
-    Ok(ImportOptions { mode, once: false, reader: ReaderOptions { format, map, key, keep_text: false } })
+    let reader = ReaderOptions { format, map, key, keep_text: false };
+    Ok(ImportOptions { mode, reader, ..ImportOptions::default() })
 }
 
 /// Imports, and tells of it; gives an error that came before anything was done.

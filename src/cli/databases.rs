@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::signals::{interruptible, until_stopped};
+use super::signals::{interruptible, until_stopped, until_stopped_with};
 use super::transfer::{named, open_ready};
 use super::{Failure, STOPPED, open, print};
 use crate::clock::Clock;
@@ -19,14 +19,15 @@ pub(super) async fn backup(config: BackupConfig) -> Result<(), Failure> {
     if path.exists() {
         return Err(format!("{}: exists already; a backup overwrites nothing", path.display()).into());
     }
-    let store = open_ready(&config.url, config.wait, true).await?;
+    let shutdown = interruptible()?;
+    let store = until_stopped(&shutdown, open_ready(&config.url, config.wait, true)).await?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let mut file = tempfile::Builder::new();
     let file = file.prefix(".roster-").suffix(".part");
     let file = named(path, file.tempfile_in(directory.unwrap_or_else(|| ".".as_ref())))?;
-    let written = store.backup(file.path()).await;
+    let write = async { store.backup(file.path()).await.map_err(Failure::from) };
+    until_stopped_with("no file was written", &shutdown, write).await?;
     store.close().await;
-    written?;
     let finish = || -> io::Result<()> {
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map_err(|failed| failed.error)?;
@@ -67,8 +68,9 @@ pub(super) async fn copy(config: CopyConfig) -> Result<(), Failure> {
         print(&format!("{table}: {} rows, checksum {sum}, equal in both\n", sum.rows));
     }
     console.say(&match copied.missed {
-        0 => "nothing was changed in the source meanwhile".to_owned(),
-        missed => format!(
+        None => "whether the source was changed meanwhile is not known: it does not answer any more".to_owned(),
+        Some(0) => "nothing was changed in the source meanwhile".to_owned(),
+        Some(missed) => format!(
             "{missed} changes were made in the source meanwhile and are not in the copy; serve the source with \
              ROSTER_READ_ONLY=true while it is copied, and copy it into an empty database again"
         ),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use input::{Counted, open_input, refuse_same};
 
-use super::signals::{interruptible, until_stopped};
+use super::signals::{interruptible, until_stopped, until_stopped_with};
 use super::{Failure, REFUSED, STOPPED, complain, open, print};
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, ExportConfig, ImportConfig, ImportMode};
@@ -19,6 +19,7 @@ use crate::model::filter::Filter;
 use crate::model::import::{KeyBy, Outcome};
 use crate::model::listing::Listing;
 use crate::store::journal::Author;
+use crate::store::snapshot::Stored;
 use crate::store::{OpenError, Store};
 use crate::transfer::console::Console;
 use crate::transfer::export::Exporter;
@@ -145,7 +146,7 @@ fn import_options(config: &ImportConfig) -> Result<ImportOptions, Failure> {
     };
     let format = format.or_else(|| Format::of_name(&config.input));
     let reader = ReaderOptions { format, map, key, keep_text: config.errors.is_some() };
-    Ok(ImportOptions { mode, once: config.once, reader })
+    Ok(ImportOptions { mode, once: config.once, patience: None, reader })
 }
 
 fn parse<T>(name: &str, text: Option<&str>, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Failure> {
@@ -208,26 +209,21 @@ pub(super) async fn export(config: ExportConfig) -> Result<(), Failure> {
     let mut exporter = Exporter::new(format.unwrap_or(Format::Csv), config.escape_formulas, out)?;
     let (mut count, mut failed) = (0, Ok(()));
     let listing = Listing { filter, ..Listing::default() };
-    let read = store
-        .snapshot(&listing, &mut |user| {
-            failed = exporter.write(&user);
-            count += 1;
-            if count % 1000 == 0 {
-                console.progress(count, "users", None);
-            }
-            failed.is_ok() && !shutdown.is_draining()
-        })
-        .await;
-    store.close().await;
+    let mut take = |user: Stored<'_>| {
+        failed = exporter.write(&user);
+        count += 1;
+        if count % 1000 == 0 {
+            console.progress(count, "users", None);
+        }
+        failed.is_ok()
+    };
+    let read = async { store.snapshot(&listing, &mut take).await.map_err(Failure::from) };
+    let left = if config.output.is_some() { "no file was written" } else { "stdout has a part of it" };
+    let read = until_stopped_with(left, &shutdown, read).await;
     console.clear();
     written(failed)?;
     read?;
-    if shutdown.is_draining() {
-        return Err(Failure {
-            code: STOPPED,
-            message: "stopped by a signal: no file was written".to_owned(),
-        });
-    }
+    store.close().await;
     written(exporter.finish().and_then(Output::finish))?;
     console.note(&format!("{count} users"));
     Ok(())

@@ -100,11 +100,15 @@ impl Store {
     }
 
     /// Begins an import that is all or nothing. One that will be undone in the end does not keep others from
-    /// changing users.
-    pub async fn begin_import(&self, to_be_undone: bool) -> Result<ImportTransaction, StoreError> {
+    /// changing users. On PostgreSQL it waits for others, now and later, no longer than `patience`.
+    pub async fn begin_import(
+        &self,
+        to_be_undone: bool,
+        patience: Option<Duration>,
+    ) -> Result<ImportTransaction, StoreError> {
         self.refuse_when_read_only()?;
         let mut tx = self.begin_bulk().await?;
-        find::without_limits(&mut tx).await?;
+        find::without_limits(&mut tx, patience).await?;
         if !to_be_undone {
             find::take_all_turns(&mut tx).await?;
         }

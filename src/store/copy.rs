@@ -42,7 +42,7 @@ pub struct Copied {
     /// Each table with its rows as they are in both databases, before the target's own epoch of the journal.
     pub tables: Vec<(&'static str, Checksum)>,
     /// Entries of the source's journal that were made meanwhile and are not in the copy.
-    pub missed: i64,
+    pub missed: Option<i64>,
 }
 
 /// Hears the table and the rows so far; false asks to stop.
@@ -86,7 +86,9 @@ impl Store {
                 tx.commit().await?;
                 let copied =
                     tables.iter().find(|(name, _)| *name == "journal").map_or(0, |(_, sum)| sum.rows);
-                let missed = self.journal_size().await? - i64::try_from(copied).unwrap_or(i64::MAX);
+                // It is done, whether the source still answers or not.
+                let missed = self.journal_size().await.ok();
+                let missed = missed.map(|all| all - i64::try_from(copied).unwrap_or(i64::MAX));
                 Ok(Copied { tables, missed })
             }
             Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::pin::Pin;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -37,6 +38,8 @@ pub struct ImportOptions {
     pub mode: Mode,
     /// Only into a directory that never had a user; with [`Mode::Strict`].
     pub once: bool,
+    /// How long one transaction waits for others.
+    pub patience: Option<Duration>,
     /// How the input is read; has the key too.
     pub reader: ReaderOptions,
 }
@@ -113,7 +116,12 @@ impl Import<'_> {
     ) -> Result<End, ImportError> {
         if self.options.mode != Mode::Batches {
             let to_be_undone = self.options.mode == Mode::DryRun;
-            let mut transaction = self.store.begin_import(to_be_undone).await?;
+            let begin = self.store.begin_import(to_be_undone, self.options.patience);
+            let mut transaction = tokio::select! {
+                biased;
+                () = &mut stop => return Ok(End::Stopped),
+                started = begin => started?,
+            };
             let needed = !self.options.once || transaction.first().await?;
             self.transaction = Some(transaction);
             if !needed {

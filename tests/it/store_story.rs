@@ -148,6 +148,9 @@ async fn waiting_ends(engine: crate::support::Engine) {
     let nobody = Target::parse("postgres://nobody@127.0.0.1:1/nothing").unwrap();
     let waited = Store::wait_for(&nobody, Some(Duration::from_millis(100))).await;
     assert!(matches!(waited, Err(OpenError::NotYet(_))), "{waited:?}");
+    let mut told = 0;
+    let wait = Store::wait_for_telling(&nobody, Some(Duration::from_millis(100)), |_| told += 1).await;
+    assert!(wait.is_err() && told > 0, "{told} attempts were told");
 }
 
 async fn schema(store: &Store) {

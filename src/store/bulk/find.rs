@@ -1,6 +1,7 @@
 //! What a batch reads and locks.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use sqlx::AssertSqlSafe;
@@ -69,11 +70,16 @@ pub(super) async fn lock(tx: &mut Tx, ids: &BTreeSet<i64>) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Lets a transaction take as long as its input takes to come.
-pub(super) async fn without_limits(tx: &mut Tx) -> Result<(), StoreError> {
-    const LIMITS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+/// Lets a transaction take as long as its input takes to come; it waits for others no longer than `patience`.
+pub(super) async fn without_limits(tx: &mut Tx, patience: Option<Duration>) -> Result<(), StoreError> {
     let Either::Postgres(lent) = tx.lent() else { return Ok(()) };
-    sqlx::raw_sql(LIMITS).execute(&mut **lent).await?;
+    // Milliseconds; 0 is without end.
+    let patience = patience.map_or(0, |patience| patience.as_millis().max(1));
+    let limits = format!(
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+         SET LOCAL lock_timeout = {patience}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(limits)).execute(&mut **lent).await?;
     Ok(())
 }
 

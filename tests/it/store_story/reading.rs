@@ -33,6 +33,7 @@ pub(super) async fn measures(store: &Store) {
     // Nothing older runs anywhere on the server, once the other tests' transactions have ended.
     eventually(limit, "all is settled", async || store.oldest_waiting_change().await.unwrap().is_none())
         .await;
+    assert!(!store.is_on_unknown_server().await.unwrap(), "this process writes, and has begun an epoch");
     assert_eq!(store.file_space().is_some(), store.engine() == Engine::Sqlite);
 }
 

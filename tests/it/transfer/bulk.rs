@@ -89,7 +89,7 @@ both! {
             assert_eq!(told(&found), told(&expected), "{key:?} {rows:#?}");
             assert_eq!(state(&together).await, state(&singly).await, "{key:?} {rows:#?}");
         }
-        let undone = together.begin_import(true).await.unwrap();
+        let undone = together.begin_import(true, None).await.unwrap();
         undone.undo().await;
     }
 }

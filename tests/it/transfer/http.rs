@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::{Body, Method};
+use roster::clock::Clock;
 use serde_json::{Value, json};
 
 use super::numbered;
-use crate::support::{Server, assert_problem, both, eventually};
+use crate::support::{Engine, Server, assert_problem, both, eventually};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -141,8 +142,23 @@ both! {
 async fn a_server_that_takes_no_writes_refuses_it() {
     let database =
         std::sync::Arc::new(crate::support::Database::create(crate::support::Engine::Sqlite).await);
-    Server::on(database.clone(), &[], roster::clock::Clock::System).await.stop().await;
-    let server = Server::on(database, &["--read-only=true"], roster::clock::Clock::System).await;
+    Server::on(database.clone(), &[], Clock::System).await.stop().await;
+    let server = Server::on(database, &["--read-only=true"], Clock::System).await;
     assert_problem(send(&server, "", "text/csv", "name\nx\n").await, 503, "read-only").await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_transaction_does_not_wait_for_another_for_long() {
+    let server = Server::with(Engine::Postgres, &["--request-timeout", "4"], Clock::System).await;
+    let other = server.database.store().await;
+    let running = other.begin_import(false, None).await.unwrap();
+    let waiting = send(&server, "?strict=true", "text/csv", "name\nada\n").await;
+    assert_problem(waiting, 503, "unavailable").await;
+    assert_eq!(server.get("/users").await.status(), 200);
+    running.undo().await;
+    let told = report(send(&server, "?strict=true", "text/csv", "name\nada\n").await).await;
+    assert_eq!(told.last().unwrap()["created"], 1);
+    other.close().await;
     server.stop().await;
 }
