@@ -140,8 +140,7 @@ both! {
 
 #[tokio::test]
 async fn a_server_that_takes_no_writes_refuses_it() {
-    let database =
-        std::sync::Arc::new(crate::support::Database::create(crate::support::Engine::Sqlite).await);
+    let database = std::sync::Arc::new(crate::support::Database::create(Engine::Sqlite).await);
     Server::on(database.clone(), &[], Clock::System).await.stop().await;
     let server = Server::on(database, &["--read-only=true"], Clock::System).await;
     assert_problem(send(&server, "", "text/csv", "name\nx\n").await, 503, "read-only").await;
