@@ -138,9 +138,10 @@ impl ApiError {
         error
     }
 
-    /// What the log should say of it, for errors of the server.
+    /// What the log should say of it, where that is more than its kind.
     pub fn reason(&self) -> Option<&str> {
-        self.status().is_server_error().then(|| self.internal.as_deref().unwrap_or(&self.detail))
+        let detail = self.status().is_server_error().then_some(&*self.detail);
+        self.internal.as_deref().or(detail)
     }
 
     /// The status that this error has.

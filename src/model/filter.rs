@@ -15,8 +15,8 @@
 //!   strings, compared exactly. Both order by code point. Every present string contains, starts and ends with
 //!   `""`.
 //! - **`id`, `version`**: 64-bit integers. `id` also takes a string: its decimal form, with no sign but `-`
-//!   and no leading zeros. Any other string equals no id, and cannot be ordered. `co`, `sw`, `ew` look at the
-//!   decimal form.
+//!   and no leading zeros. Any other string equals no id, and cannot be ordered. `co`, `sw`, `ew` look at its
+//!   decimal form; `version` takes none of them.
 //! - **`active`**: `eq` and `ne` with `true` or `false`.
 //! - **`created_at`, `updated_at`**: RFC 3339 timestamps in double quotes, up to 9999-12-30T22:00:00Z, with
 //!   all their digits: what was stored in microseconds equals no instant between two microseconds.

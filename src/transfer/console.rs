@@ -65,11 +65,6 @@ impl Console {
             let _ = write!(stderr, "\r\x1b[K").and_then(|()| stderr.flush());
         }
     }
-
-    /// Time since the beginning.
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
 }
 
 fn line(done: u64, what: &str, part: Option<f64>, elapsed: Duration) -> String {

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::format::Format;
 use crate::model::import::{ImportRow, KeyBy};
 use crate::model::json::{JsonError, parse_object};
-use crate::model::user::{Field, FieldError};
+use crate::model::user::{Field, FieldError, PROFILE_DEPTH_MAX};
 pub use source::ROW_BYTES_MAX;
 use source::Source;
 
@@ -77,6 +77,7 @@ pub fn read(input: Box<dyn Read + Send>, options: &ReaderOptions, take: Take<'_>
 /// The attributes that a column may mean.
 fn attribute(name: &str) -> Option<Field> {
     Field::parse(name)
+        .filter(|field| !matches!(field, Field::Profile(path) if path.len() > PROFILE_DEPTH_MAX))
 }
 
 fn check_map(options: &ReaderOptions) -> Result<(), ReadError> {

@@ -108,10 +108,13 @@ async fn a_batch_that_waited_comes_after_what_it_waited_for() {
     let rows = "name,email\none,1@example.com\ntwo,2@example.com\nthree,three@example.com\n";
     let import = server.request(reqwest::Method::POST, "/users/import").header("content-type", "text/csv");
     let import = tokio::spawn(import.body(rows).send());
+    // A transaction sees the activity of others as it was at its first look.
+    let mut looking = PgConnection::connect(&server.database.url).await.unwrap();
     eventually(PATIENCE, "the import waits for the second user", async || {
+        assert!(!import.is_finished(), "it did not wait");
         let waiting = "SELECT count(*) FROM pg_stat_activity \
             WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE%'";
-        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut other.0).await.unwrap() == 1
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut looking).await.unwrap() == 1
     })
     .await;
     // As the file has it, until now.

@@ -38,11 +38,12 @@ pub(super) fn read(source: Source, options: &ReaderOptions, take: Take<'_>) -> R
         ));
     }
     let columns = columns(&record, options)?;
+    let names = names_of_members(&columns);
     while next(&mut reader, &mut record, &gauge)? {
         let line = record.position().map_or(0, csv::Position::line) + u64::from(crlf);
         let row = row(&record, &columns, delimiter);
         let text = if options.keep_text { shown(&record, &columns) } else { String::new() };
-        let bytes = record.as_slice().len();
+        let bytes = record.as_slice().len() + names;
         if !take(Record { line, row, text }, bytes) {
             break;
         }
@@ -61,6 +62,12 @@ fn next(
         csv::ErrorKind::Io(error) => at_line(error, line),
         other => ReadError::Content { line, detail: format!("{other:?}") },
     })
+}
+
+/// Bytes that each row has beside its own: where its values belong in the profile.
+fn names_of_members(columns: &[Column]) -> usize {
+    let fields = columns.iter().filter_map(|column| column.field.as_ref());
+    fields.filter(|field| matches!(field, Field::Profile(_))).map(|field| field.name().len()).sum()
 }
 
 /// What separates the names in the first line: a character that stands in names would be quoted.

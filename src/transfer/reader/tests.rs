@@ -92,6 +92,17 @@ fn a_row_has_a_bounded_number_of_errors_and_columns() {
     })
     .unwrap();
     assert_eq!(counts, [100]);
+    let deep = format!("name,profile{}\nada,1\n", ".a".repeat(17));
+    assert!(rows(deep.as_bytes(), &ReaderOptions::default()).unwrap_err().contains("is no attribute"));
+    // A batch has fewer rows where each has long names with it.
+    let long = format!("name,profile.{}\nada,1\n", "a".repeat(10_000));
+    let mut sizes = Vec::new();
+    read(Box::new(Cursor::new(long)), &ReaderOptions::default(), &mut |_, size| {
+        sizes.push(size);
+        true
+    })
+    .unwrap();
+    assert!(sizes[0] > 10_000, "{sizes:?}");
     let refused = rows(&table(5000), &ReaderOptions::default());
     assert_eq!(refused.unwrap_err(), "line 1: there are 5001 columns; at most 4000 are taken");
 }
