@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::encryption;
 use super::lender::Lender;
-use super::{Either, PgPools, SqlitePools, Store, StoreError};
+use super::{Either, PgPools, SqlitePools, Store, StoreError, read};
 use crate::telemetry::metrics::Metrics;
 
 /// How long the probe waits for its connection, and then for its answer.
@@ -177,11 +177,11 @@ impl Store {
     /// Whether the journal does not know the PostgreSQL server that it is on, and nobody has begun an epoch: then
     /// transaction ids of another server are taken for this one's, and what is settled may seem not to be.
     pub async fn is_on_unknown_server(&self) -> Result<bool, StoreError> {
-        let Either::Postgres(_) = self.pools else { return Ok(false) };
-        let mut session = self.session().await?;
-        let Either::Postgres(postgres) = session.lent() else { return Ok(false) };
-        let new: Option<bool> = sqlx::query_scalar(IS_NEW_SERVER).fetch_optional(&mut **postgres).await?;
-        Ok(new.unwrap_or(false))
+        read!(self, "is_on_unknown_server", session => async {
+            let Either::Postgres(postgres) = session.lent() else { return Ok(false) };
+            let new: Option<bool> = sqlx::query_scalar(IS_NEW_SERVER).fetch_optional(&mut **postgres).await?;
+            Ok(new.unwrap_or(false))
+        })
     }
 }
 

@@ -41,7 +41,8 @@ impl From<sqlx::Error> for CopyError {
 pub struct Copied {
     /// Each table with its rows as they are in both databases, before the target's own epoch of the journal.
     pub tables: Vec<(&'static str, Checksum)>,
-    /// Entries of the source's journal that were made meanwhile and are not in the copy.
+    /// Entries of the source's journal that were made meanwhile and are not in the copy; `None` where the source could
+    /// not be asked any more.
     pub missed: Option<i64>,
 }
 

@@ -17,6 +17,7 @@ const LISTED_BYTES_MAX: usize = 1 << 20;
 const SAMPLE: u64 = 20;
 /// Time between two lines that tell how far it is.
 const PROGRESS: Duration = Duration::from_secs(5);
+
 /// The lines of an answer. They wait in memory when the client does not read, which many do only once they have sent
 /// everything; so only a bounded number of them is made.
 pub(super) struct Report {
