@@ -13,9 +13,8 @@ const BUFFER: usize = 256 << 10;
 pub struct Output(Kind);
 
 enum Kind {
-    Stdout(BufWriter<io::Stdout>),
-    /// What is no regular file: a device, a pipe.
-    Direct(BufWriter<File>),
+    /// Stdout, or what is no regular file: a device, a pipe.
+    Direct(BufWriter<Box<dyn Write + Send>>),
     File {
         writer: BufWriter<NamedTempFile>,
         path: PathBuf,
@@ -25,7 +24,11 @@ enum Kind {
 impl Output {
     /// Stdout.
     pub fn stdout() -> Self {
-        Self(Kind::Stdout(BufWriter::with_capacity(BUFFER, io::stdout())))
+        Self::direct(io::stdout())
+    }
+
+    fn direct(writer: impl Write + Send + 'static) -> Self {
+        Self(Kind::Direct(BufWriter::with_capacity(BUFFER, Box::new(writer))))
     }
 
     /// A file. It has its name only after [`Output::finish`]; until then it stands beside it, readable by its owner
@@ -35,8 +38,7 @@ impl Output {
         let path = match fs::metadata(path) {
             Ok(there) if there.is_file() => fs::canonicalize(path)?,
             Ok(there) if !there.is_dir() => {
-                let file = File::options().write(true).open(path)?;
-                return Ok(Self(Kind::Direct(BufWriter::with_capacity(BUFFER, file))));
+                return Ok(Self::direct(File::options().write(true).open(path)?));
             }
             _ => path.to_owned(),
         };
@@ -52,7 +54,6 @@ impl Output {
     /// Writes the rest, and gives a file its name once it is on the disk. An error leaves what was there before.
     pub fn finish(self) -> io::Result<()> {
         match self.0 {
-            Kind::Stdout(mut writer) => writer.flush(),
             Kind::Direct(mut writer) => writer.flush(),
             Kind::File { writer, path } => {
                 let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -67,7 +68,6 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Kind::Stdout(writer) => writer.write(bytes),
             Kind::Direct(writer) => writer.write(bytes),
             Kind::File { writer, .. } => writer.write(bytes),
         }
@@ -75,7 +75,6 @@ impl Write for Output {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
-            Kind::Stdout(writer) => writer.flush(),
             Kind::Direct(writer) => writer.flush(),
             Kind::File { writer, .. } => writer.flush(),
         }
