@@ -55,7 +55,8 @@ const PROCESSES: &str = "processes that the tests start and kill themselves";
 const STORE: &str = "the store without a server";
 
 /// Tests in them that say nothing about several replicas, and why.
-const LEFT_OUT: [(&str, &str); 6] = [
+const LEFT_OUT: [(&str, &str); 7] = [
+    ("client::login::a_real_server_says_who_logs_in", REVOKED),
     ("oidc::http::who_fails_too_often_waits_and_known_bearers_go_on", COUNTED),
     ("tokens::a_token_is_given_changed_and_revoked", REVOKED),
     ("tokens::lasting::a_revoked_token_gives_no_other_one", REVOKED),
