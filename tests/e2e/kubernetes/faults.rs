@@ -20,6 +20,26 @@ const AFTER_NOTICE: f64 = 25.0;
 /// endpoint taken away and starts the program again, and asks it every two seconds whether it is ready.
 const AFTER_KILL: f64 = 5.0;
 
+/// A pod is killed without grace (`kubectl delete --force`): it is no endpoint any more when its program hears of it, but
+/// who holds a connection to it may lose what is in flight there.
+#[test]
+fn a_pod_killed_by_force_fails_only_what_is_in_flight_in_it() {
+    let roster = Installation::ready();
+    let mut traffic = Traffic::start(&roster);
+    for round in 1..=3 {
+        let victim = name_of(&roster.pods()[0]);
+        traffic.mark();
+        roster.kubectl(&["delete", "pod", &victim, "--force", "--grace-period=0", "--wait=false"]);
+        let gone = || !roster.pods().iter().any(|pod| name_of(pod) == victim);
+        eventually(LIMIT, "the pod is gone", gone);
+        let seconds = roster.settled().as_secs_f64();
+        println!("pod {round} was killed by force; replaced after {seconds:.1} s");
+    }
+    let report = traffic.end(&roster).print("kill of three pods by force");
+    let lost = |kind: &Kind| *kind == Kind::Lost;
+    assert!(report.count().keys().all(lost), "{:#?}", report.failures().collect::<Vec<_>>());
+}
+
 /// The program in a container is killed: the kubelet starts it again in the same pod. That costs the requests in flight in
 /// it, and those that never found anybody there.
 #[test]
