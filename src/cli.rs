@@ -61,17 +61,16 @@ pub fn main() -> ExitCode {
     let command = match config::parse(std::env::args_os(), &Environment::from_process()) {
         Ok(command) => command,
         Err(failure) => {
-            if failure.to_stdout {
-                print(&format!("{}\n", failure.message));
-            } else {
+            if !failure.to_stdout {
                 complain(&failure.message);
+                return ExitCode::from(failure.code);
             }
-            return ExitCode::from(failure.code);
+            print(&format!("{}\n", failure.message));
+            return printed(failure.code);
         }
     };
     match run(command) {
-        Ok(()) if LOST.load(Ordering::Relaxed) => ExitCode::from(FAILED),
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => printed(0),
         Err(failure) => {
             if !failure.message.is_empty() {
                 complain(&format!("error: {}", failure.message));
@@ -79,6 +78,11 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// The exit code of a command that has said all it had to say.
+fn printed(code: u8) -> ExitCode {
+    ExitCode::from(if LOST.load(Ordering::Relaxed) { FAILED } else { code })
 }
 
 fn run(command: Command) -> Result<(), Failure> {

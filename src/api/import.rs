@@ -5,7 +5,7 @@ mod report;
 
 use std::io::{self, Cursor, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -44,6 +44,7 @@ pub async fn import(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult {
+    let started = Instant::now();
     negotiate(&headers, &[Format::Ndjson])?;
     let options = options(&Query::of(&uri), &headers)?;
     // Whoever waits for another import has a connection for it, which others wait for.
@@ -60,7 +61,7 @@ pub async fn import(
     };
     // Its body was on its way for some time.
     app.author(&caller).await?;
-    let patience = app.limits.timeout / 2;
+    let patience = status_within(app.limits.timeout, started.elapsed());
     let (report, mut lines) = Report::new();
     let work = tokio::spawn(run(app, caller, input, options, report).in_current_span());
     // What is wrong at once still has a status.
@@ -73,11 +74,22 @@ pub async fn import(
         Some(line) => std::task::Poll::Ready(Some(line)),
         None => lines.poll_recv(context),
     });
-    let last = async { failure(work).await.map(|failed| line("end", failed.end)) };
+    let last = async {
+        let failed = failure(work).await?;
+        // The request's own line of the log has gone with its status.
+        note(&failed.error);
+        Some(line("end", failed.end))
+    };
+    let last = last.in_current_span();
     let last = futures_util::stream::once(last).filter_map(std::future::ready);
     let stream = told.chain(last).map(Ok::<_, io::Error>);
     let kind = [(header::CONTENT_TYPE, Format::Ndjson.content_type()), (header::CACHE_CONTROL, "no-store")];
     Ok((kind, Body::from_stream(stream)).into_response())
+}
+
+/// How long to wait for what is wrong at once. A body that came slowly leaves less: the answer must begin in time.
+fn status_within(limit: Duration, spent: Duration) -> Duration {
+    (limit / 2).min((limit * 19 / 20).saturating_sub(spent))
 }
 
 /// An import that did nothing, and has not said so.
@@ -91,6 +103,13 @@ impl Failed {
     fn new(error: ApiError, totals: &Totals) -> Self {
         let end = ended(totals, false, Some(error.body()));
         Self { error, end }
+    }
+}
+
+/// Has the log tell what went wrong here.
+fn note(error: &ApiError) {
+    if let Some(reason) = error.reason() {
+        tracing::error!(error = reason, "an import failed");
     }
 }
 
@@ -167,13 +186,10 @@ async fn run(
         }
         Err(error) => {
             let error = problem(error);
-            // The request's own line of the log may be gone with its status.
-            if let Some(reason) = error.reason().filter(|_| report.told || totals.commits > 0) {
-                tracing::error!(error = reason, "an import failed");
-            }
             if totals.commits == 0 {
                 return Some(Failed::new(error, &totals));
             }
+            note(&error);
             (Some(error.body()), false)
         }
     };

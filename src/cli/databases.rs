@@ -2,14 +2,17 @@
 
 use std::io;
 
-use super::signals::{interruptible, until_stopped, until_stopped_with};
+use super::signals::{interruptible, stopped, until_stopped, until_stopped_with};
 use super::transfer::{named, open_ready};
-use super::{Failure, STOPPED, open, print};
+use super::{Failure, open, print};
 use crate::clock::Clock;
 use crate::config::{BackupConfig, CopyConfig};
 use crate::store::copy::CopyError;
 use crate::transfer::console::Console;
 use crate::transfer::output::sync_directory;
+
+/// What a copy leaves behind that is given up.
+const EMPTY: &str = "the target is empty";
 
 pub(super) async fn backup(config: BackupConfig) -> Result<(), Failure> {
     let path = &config.output;
@@ -41,29 +44,28 @@ pub(super) async fn copy(config: CopyConfig) -> Result<(), Failure> {
         return Err("FROM_URL and TO_URL are the same database".into());
     }
     let shutdown = interruptible()?;
-    let source = until_stopped(&shutdown, open_ready(&config.from, config.wait, true)).await?;
-    if source.schema_state().await?.newer > 0 {
-        return Err("the source has the schema of a later release; use that release to copy it".into());
-    }
-    let target = until_stopped(&shutdown, open(&config.to, config.wait, false)).await?;
-    target.migrate(Clock::System.now()).await?;
+    let open = async {
+        let source = open_ready(&config.from, config.wait, true).await?;
+        if source.schema_state().await?.newer > 0 {
+            return Err("the source has the schema of a later release; use that release to copy it".into());
+        }
+        let target = open(&config.to, config.wait, false).await?;
+        target.migrate(Clock::System.now()).await?;
+        Ok((source, target))
+    };
+    let (source, target) = until_stopped_with(EMPTY, &shutdown, open).await?;
     let mut console = Console::new(config.quiet);
-    let now = Clock::System.now();
-    let outcome = source
-        .copy_to(&target, now, &mut |table, rows| {
-            console.progress(rows, &format!("rows of {table}"), None);
-            !shutdown.is_draining()
-        })
-        .await;
+    let mut progress = |table: &str, rows| console.progress(rows, &format!("rows of {table}"), None);
+    let outcome = source.copy_to(&target, Clock::System.now(), shutdown.begun(), &mut progress).await;
+    console.clear();
+    let copied = match outcome {
+        // What was given up may still wait for its answer: nobody waits for that.
+        Err(CopyError::Stopped) => return Err(stopped(EMPTY)),
+        other => other,
+    };
     source.close().await;
     target.close().await;
-    console.clear();
-    let copied = outcome.map_err(|error| match error {
-        CopyError::Stopped => {
-            Failure { code: STOPPED, message: "stopped by a signal: the target is empty".to_owned() }
-        }
-        other => other.into(),
-    })?;
+    let copied = copied?;
     for (table, sum) in &copied.tables {
         print(&format!("{table}: {} rows, checksum {sum}, equal in both\n", sum.rows));
     }

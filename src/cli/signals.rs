@@ -26,8 +26,11 @@ pub(super) async fn until_stopped_with<T>(
 ) -> Result<T, Failure> {
     tokio::select! {
         done = work => done,
-        () = shutdown.begun() => {
-            Err(Failure { code: STOPPED, message: format!("stopped by a signal: {words}") })
-        }
+        () = shutdown.begun() => Err(stopped(words)),
     }
+}
+
+/// A signal ended it; `words` tell what it leaves behind.
+pub(super) fn stopped(words: &str) -> Failure {
+    Failure { code: STOPPED, message: format!("stopped by a signal: {words}") }
 }

@@ -1,22 +1,24 @@
 //! The commands that bring users in and out as files.
 
 mod input;
+mod watch;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use input::{Counted, open_input, refuse_same};
+use watch::{Errors, Watch};
 
-use super::signals::{interruptible, until_stopped, until_stopped_with};
-use super::{Failure, REFUSED, STOPPED, complain, open, print};
+use super::signals::{interruptible, stopped, until_stopped, until_stopped_with};
+use super::{Failure, REFUSED, complain, open, print};
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, ExportConfig, ImportConfig, ImportMode};
 use crate::model::actor::Actor;
 use crate::model::filter::Filter;
-use crate::model::import::{KeyBy, Outcome};
+use crate::model::import::KeyBy;
 use crate::model::listing::Listing;
 use crate::store::journal::Author;
 use crate::store::snapshot::Stored;
@@ -28,10 +30,6 @@ use crate::transfer::import::{self, End, Event, ImportOptions, Mode};
 use crate::transfer::output::Output;
 use crate::transfer::reader::ReaderOptions;
 
-/// Most refused rows that are told on stderr; `--errors` keeps all.
-const TOLD_MAX: u64 = 100;
-/// Most changes that a dry run shows.
-const SAMPLE: usize = 20;
 const NOT_NEEDED: &str = "nothing was imported: the directory has had users before\n";
 /// Between two looks at a schema that somebody else brings up to date.
 const SCHEMA_PAUSE: Duration = Duration::from_millis(500);
@@ -42,47 +40,21 @@ pub(super) async fn import(config: ImportConfig) -> Result<(), Failure> {
     let read = Arc::new(AtomicU64::new(0));
     let input = Box::new(Counted { input, read: read.clone() });
     refuse_same(&config)?;
-    let mut errors = config.errors.as_deref().map(|path| named(path, Output::file(path))).transpose()?;
+    let errors = config.errors.as_deref().map(Errors::open).transpose()?;
     let shutdown = interruptible()?;
     let Some(store) = until_stopped(&shutdown, to_fill(&config)).await? else { return Ok(()) };
-    let mut console = Console::new(config.quiet);
-    let mut sample = Sample::default();
-    let mut unwritten = None;
-    let mut told = 0;
-    let mut observe = |event: Event<'_>| match event {
-        Event::Refused(refusal) => {
-            told += 1;
-            if told <= TOLD_MAX && options.mode != Mode::Strict {
-                console.say(&refusal.to_string());
-            }
-            if let Some(errors) = &mut errors
-                && let Err(error) = writeln!(errors, "{}", refusal.to_json())
-            {
-                unwritten.get_or_insert(error);
-            }
-        }
-        Event::Taken(line, outcome) => sample.take(line, outcome),
-        Event::Progress(totals) => {
-            #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-            let part = size.map(|size| read.load(Ordering::Relaxed) as f64 / size.max(1) as f64);
-            console.progress(totals.rows, "rows", part);
-        }
-    };
+    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+    let part = || size.map(|size| read.load(Ordering::Relaxed) as f64 / size.max(1) as f64);
+    let mut watch = Watch::new(Console::new(config.quiet), errors, options.mode);
+    let mut observe = |event: Event<'_>| watch.hear(&event, part());
     let author = || Author::local(Clock::System.now(), Actor::command("import"));
     let stop = Box::pin(shutdown.begun());
     let (totals, outcome) = import::run(&store, &author, input, &options, stop, &mut observe).await;
-    store.close().await;
-    console.clear();
-    if told > TOLD_MAX && options.mode != Mode::Strict {
-        console.say(&format!("and {} more refused rows; --errors FILE keeps them all", told - TOLD_MAX));
+    // What was given up may still wait for its answer: nobody waits for that.
+    if !shutdown.is_draining() {
+        store.close().await;
     }
-    let kept = match (errors, config.errors.as_deref()) {
-        (Some(file), Some(path)) => named(path, unwritten.map_or_else(|| file.finish(), Err)),
-        _ => Ok(()),
-    };
-    if options.mode == Mode::DryRun && outcome.is_ok() {
-        sample.print();
-    }
+    let kept = watch.end(outcome.is_ok());
     report(&options, &totals, outcome)?;
     kept
 }
@@ -119,7 +91,7 @@ fn report(
             } else {
                 "nothing was changed"
             };
-            Err(Failure { code: STOPPED, message: format!("stopped by a signal: {done}") })
+            Err(stopped(done))
         }
         Ok(End::Complete) if totals.refused > 0 => Err(Failure {
             code: REFUSED,
@@ -160,30 +132,6 @@ fn parse<T>(name: &str, text: Option<&str>, parse: fn(&str) -> Option<T>) -> Res
 /// An error with the file that it concerns.
 pub(super) fn named<T>(path: &Path, result: io::Result<T>) -> Result<T, Failure> {
     result.map_err(|error| format!("{}: {error}", path.display()).into())
-}
-
-/// The first changes of a dry run.
-#[derive(Default)]
-struct Sample(Vec<String>);
-
-impl Sample {
-    fn take(&mut self, line: u64, outcome: &Outcome) {
-        if self.0.len() < SAMPLE {
-            match outcome {
-                Outcome::Created { .. } => self.0.push(format!("line {line}: would be created")),
-                Outcome::Updated { id, change } => {
-                    self.0.push(format!("line {line}: user {id} would change: {change}"));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn print(&self) {
-        for line in &self.0 {
-            print(&format!("{line}\n"));
-        }
-    }
 }
 
 pub(super) async fn export(config: ExportConfig) -> Result<(), Failure> {

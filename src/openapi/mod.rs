@@ -95,4 +95,5 @@ Errors are `application/problem+json` (RFC 9457): `type` is stable, `errors` nam
 (`pointer`), the query (`parameter`) or the headers (`header`).
 
 Every user has an `ETag`. Send it back in `If-Match` and a change that somebody else made meanwhile is never \
-overwritten: the answer is 412. Send `Idempotency-Key` with a `POST`, and it can be sent again after a lost answer.";
+overwritten: the answer is 412. Where an operation takes `Idempotency-Key`, send one, \
+and the request can be sent again after a lost answer.";

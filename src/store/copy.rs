@@ -8,7 +8,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, ColumnIndex, Decode, Row, Type};
 use thiserror::Error;
 
-use super::{Either, Session, Store, StoreError, on};
+use super::{Either, Session, Store, StoreError, Tx, on};
 pub use tables::Checksum;
 use tables::{Cell, Kind, TABLES, Table, write_line};
 use target::Sink;
@@ -36,18 +36,21 @@ impl From<sqlx::Error> for CopyError {
     }
 }
 
+/// Each table with its rows.
+type Tables = Vec<(&'static str, Checksum)>;
+
 /// What was copied.
 #[derive(Debug)]
 pub struct Copied {
     /// Each table with its rows as they are in both databases, before the target's own epoch of the journal.
-    pub tables: Vec<(&'static str, Checksum)>,
+    pub tables: Tables,
     /// Entries of the source's journal that were made meanwhile and are not in the copy; `None` where the source could
     /// not be asked any more.
     pub missed: Option<i64>,
 }
 
-/// Hears the table and the rows so far; false asks to stop.
-pub type Progress<'a> = &'a mut (dyn FnMut(&'static str, u64) -> bool + Send);
+/// Hears the table and the rows so far.
+pub type Progress<'a> = &'a mut (dyn FnMut(&'static str, u64) + Send);
 
 /// The tables that a copy moves, with their columns.
 pub fn copied_tables() -> Vec<(&'static str, Vec<&'static str>)> {
@@ -56,42 +59,35 @@ pub fn copied_tables() -> Vec<(&'static str, Vec<&'static str>)> {
 
 impl Store {
     /// Copies everything into an empty database whose schema is the same. Places in the feed stay valid there, for
-    /// the journal goes on in a new epoch. `now` in microseconds since 1970-01-01 UTC.
+    /// the journal goes on in a new epoch. `now` in microseconds since 1970-01-01 UTC. When `stop` completes, what is not
+    /// committed yet is given up, whatever it waits for.
     pub async fn copy_to(
         &self,
         target: &Self,
         now: i64,
+        stop: impl Future<Output = ()>,
         progress: Progress<'_>,
     ) -> Result<Copied, CopyError> {
+        let (tables, tx) = tokio::select! {
+            biased;
+            // Their connections go, and the transactions with them.
+            () = stop => return Err(CopyError::Stopped),
+            filled = self.fill(target, now, progress) => filled?,
+        };
+        tx.commit().await?;
+        let copied = tables.iter().find(|(name, _)| *name == "journal").map_or(0, |(_, sum)| sum.rows);
+        // It is done, whether the source still answers or not.
+        let missed = self.journal_size().await.ok();
+        let missed = missed.map(|all| all - i64::try_from(copied).unwrap_or(i64::MAX));
+        Ok(Copied { tables, missed })
+    }
+
+    /// All but the commit.
+    async fn fill(&self, target: &Self, now: i64, progress: Progress<'_>) -> Result<(Tables, Tx), CopyError> {
         let mut source = self.moment().await?;
         let mut tx = target.begin().await?.unlimited();
-        let outcome = async {
-            target::prepare(&mut tx).await?;
-            let mut tables = Vec::new();
-            for table in TABLES {
-                let read = copy_table(&mut source, &mut tx, table, progress).await?;
-                let last = sequence(&mut source, table).await?;
-                target::set_sequence(&mut tx, table, last).await?;
-                if checksum(tx.lent(), table).await? != read {
-                    return Err(CopyError::Differs(table.name));
-                }
-                tables.push((table.name, read));
-            }
-            target::begin_epoch(&mut tx, now).await?;
-            Ok(tables)
-        }
-        .await;
-        drop(source);
-        match outcome {
-            Ok(tables) => {
-                tx.commit().await?;
-                let copied =
-                    tables.iter().find(|(name, _)| *name == "journal").map_or(0, |(_, sum)| sum.rows);
-                // It is done, whether the source still answers or not.
-                let missed = self.journal_size().await.ok();
-                let missed = missed.map(|all| all - i64::try_from(copied).unwrap_or(i64::MAX));
-                Ok(Copied { tables, missed })
-            }
+        match fill(&mut source, &mut tx, now, progress).await {
+            Ok(tables) => Ok((tables, tx)),
             Err(error) => {
                 tx.rollback().await;
                 Err(error)
@@ -118,6 +114,27 @@ impl Store {
     }
 }
 
+async fn fill(
+    source: &mut Session,
+    tx: &mut Tx,
+    now: i64,
+    progress: Progress<'_>,
+) -> Result<Tables, CopyError> {
+    target::prepare(tx).await?;
+    let mut tables = Vec::new();
+    for table in TABLES {
+        let read = copy_table(source, tx, table, progress).await?;
+        let last = sequence(source, table).await?;
+        target::set_sequence(tx, table, last).await?;
+        if checksum(tx.lent(), table).await? != read {
+            return Err(CopyError::Differs(table.name));
+        }
+        tables.push((table.name, read));
+    }
+    target::begin_epoch(tx, now).await?;
+    Ok(tables)
+}
+
 /// Hands each row of a table to `take`.
 macro_rules! each_row {
     ($session:expr, $table:expr, $row:ident => $take:expr) => {{
@@ -134,7 +151,7 @@ macro_rules! each_row {
 
 async fn copy_table(
     source: &mut Session,
-    tx: &mut super::Tx,
+    tx: &mut Tx,
     table: &'static Table,
     progress: Progress<'_>,
 ) -> Result<Checksum, CopyError> {
@@ -142,12 +159,13 @@ async fn copy_table(
     let mut sink = Sink::open(tx, table).await?;
     each_row!(source, table, row => {
         sum.add(sink.take(row).await?);
-        if sum.rows % 1000 == 0 && !progress(table.name, sum.rows) {
-            return Err(CopyError::Stopped);
+        if sum.rows % 1000 == 0 {
+            progress(table.name, sum.rows);
         }
     });
     sink.close().await?;
-    if progress(table.name, sum.rows) { Ok(sum) } else { Err(CopyError::Stopped) }
+    progress(table.name, sum.rows);
+    Ok(sum)
 }
 
 async fn checksum(session: &mut Session, table: &Table) -> Result<Checksum, StoreError> {

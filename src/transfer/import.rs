@@ -1,6 +1,6 @@
 //! An import from its bytes to its totals: one thread reads rows, the database takes them in batches.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub enum ImportError {
     /// A row that an import in one transaction can't leave out.
     #[error("{0}; nothing was changed")]
     Refused(Refusal),
-    /// The database; what was committed before stays.
+    /// The database, or a defect of this program; what was committed before stays.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -116,13 +116,16 @@ impl Import<'_> {
     ) -> Result<End, ImportError> {
         if self.options.mode != Mode::Batches {
             let to_be_undone = self.options.mode == Mode::DryRun;
-            let begin = self.store.begin_import(to_be_undone, self.options.patience);
-            let mut transaction = tokio::select! {
+            let begin = async {
+                let mut transaction = self.store.begin_import(to_be_undone, self.options.patience).await?;
+                let needed = !self.options.once || transaction.first().await?;
+                Ok::<_, StoreError>((transaction, needed))
+            };
+            let (transaction, needed) = tokio::select! {
                 biased;
                 () = &mut stop => return Ok(End::Stopped),
-                started = begin => started?,
+                opened = begin => opened?,
             };
-            let needed = !self.options.once || transaction.first().await?;
             self.transaction = Some(transaction);
             if !needed {
                 return Ok(End::NotNeeded);
@@ -135,9 +138,21 @@ impl Import<'_> {
                 () = &mut stop => return Ok(End::Stopped),
                 batch = batches.recv() => batch,
             };
-            match batch.transpose()?.ok_or_else(|| ReadError::Io(io::Error::other(READER_GONE)))? {
-                Some(batch) => self.take(batch).await?,
-                None => return Ok(End::Complete),
+            let batch = batch.transpose()?.ok_or_else(|| StoreError::Internal(READER_GONE.to_owned()))?;
+            let Some(batch) = batch else { return Ok(End::Complete) };
+            if self.transaction.is_none() {
+                // What is committed must be counted.
+                self.take(batch).await?;
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = &mut stop => {
+                    // Its connection goes, whatever it waits for, and everything is undone.
+                    self.transaction = None;
+                    return Ok(End::Stopped);
+                }
+                taken = self.take(batch) => taken?,
             }
         }
     }
@@ -200,18 +215,18 @@ impl Import<'_> {
 
     /// Ends the one transaction, if there is one.
     async fn finish(&mut self, outcome: Result<End, ImportError>) -> Result<End, ImportError> {
-        let Some(transaction) = self.transaction.take() else { return outcome };
-        match (self.options.mode, &outcome) {
-            (Mode::Strict, Ok(End::Complete)) => {
+        let whole = self.options.mode == Mode::Strict && matches!(outcome, Ok(End::Complete));
+        match self.transaction.take() {
+            Some(transaction) if whole => {
                 self.store.commit_import(transaction).await?;
                 self.totals.commits = 1;
             }
-            (Mode::Strict, _) => {
-                transaction.undo().await;
-                self.totals =
-                    Totals { rows: self.totals.rows, refused: self.totals.refused, ..Totals::default() };
-            }
-            _ => transaction.undo().await,
+            Some(transaction) => transaction.undo().await,
+            None => {}
+        }
+        if self.options.mode == Mode::Strict && !whole {
+            self.totals =
+                Totals { rows: self.totals.rows, refused: self.totals.refused, ..Totals::default() };
         }
         outcome
     }
@@ -226,7 +241,7 @@ const READER_GONE: &str = "the thread that reads ended unexpectedly";
 fn read_apart(
     input: Box<dyn Read + Send>,
     options: ReaderOptions,
-) -> Result<mpsc::Receiver<Result<Batch, ReadError>>, ReadError> {
+) -> Result<mpsc::Receiver<Result<Batch, ReadError>>, StoreError> {
     let (sender, receiver) = mpsc::channel(2);
     let work = move || {
         let mut batch = Vec::new();
@@ -245,12 +260,15 @@ fn read_apart(
         }
         let _ = sender.blocking_send(outcome.map(|()| None));
     };
-    std::thread::Builder::new().name("import".to_owned()).spawn(work)?;
+    let thread = std::thread::Builder::new().name("import".to_owned()).spawn(work);
+    thread.map_err(|error| StoreError::Internal(format!("no thread to read in: {error}")))?;
     Ok(receiver)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     /// Breaks after its first piece.

@@ -40,7 +40,12 @@ impl Output {
             Ok(there) if !there.is_dir() => {
                 return Ok(Self::direct(File::options().write(true).open(path)?));
             }
-            _ => path.to_owned(),
+            Ok(_) => return Err(io::ErrorKind::IsADirectory.into()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(_) => match fs::read_link(path) {
+                Ok(target) => return Self::file(&path.parent().unwrap_or(path).join(target)),
+                Err(_) => path.to_owned(),
+            },
         };
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let file = tempfile::Builder::new()

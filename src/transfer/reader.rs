@@ -5,6 +5,7 @@ mod lines;
 mod source;
 mod table;
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use serde_json::{Map, Value};
@@ -13,6 +14,7 @@ use thiserror::Error;
 use super::format::Format;
 use crate::model::import::{ImportRow, KeyBy};
 use crate::model::json::{JsonError, parse_object};
+use crate::model::place::Place;
 use crate::model::user::{Field, FieldError, PROFILE_DEPTH_MAX};
 pub use source::ROW_BYTES_MAX;
 use source::Source;
@@ -110,19 +112,30 @@ fn object(bytes: &[u8], options: &ReaderOptions) -> Result<ImportRow, Vec<FieldE
         return Ok(ImportRow { attributes: object, members: Vec::new() });
     }
     let mut row = ImportRow { attributes: Map::new(), members: Vec::new() };
-    for (name, value) in object {
-        let Some(name) = mapped(options, &name) else { continue };
-        match (attribute(name), &value) {
-            (Some(Field::Profile(path)), Value::String(text)) if !path.is_empty() => {
-                row.members.push((path, Some(text.clone())));
-            }
-            (Some(Field::Profile(path)), Value::Null) if !path.is_empty() => row.members.push((path, None)),
+    let mut errors = Vec::new();
+    let mut meant = BTreeMap::new();
+    for (member, value) in object {
+        let Some(meaning) = mapped(options, &member) else { continue };
+        if let Some(other) = meant.insert(meaning.to_owned(), member.clone()) {
+            Place::ROOT
+                .wrong(&mut errors, format!("has {other:?} and {member:?}, which both mean {meaning}"));
+            continue;
+        }
+        // Only who maps a member can mean a place in the profile: as it stands, its name may have a dot in it.
+        let path = match attribute(meaning) {
+            Some(Field::Profile(path)) if !path.is_empty() && meaning != member => path,
             _ => {
-                row.attributes.insert(name.to_owned(), value);
+                row.attributes.insert(meaning.to_owned(), value);
+                continue;
             }
+        };
+        match value {
+            Value::String(text) => row.members.push((path, Some(text))),
+            Value::Null => row.members.push((path, None)),
+            _ => Place::ROOT.member(&member).wrong(&mut errors, "must be a string or null"),
         }
     }
-    Ok(row)
+    if errors.is_empty() { Ok(row) } else { Err(errors) }
 }
 
 /// Says where bytes stop being UTF-8, and what they may be instead.

@@ -9,7 +9,7 @@ async fn output_that_is_lost_is_told() {
     let database = Database::create(Engine::Sqlite).await;
     database.store().await.close().await;
     let create = ["token", "create", "--name", "x", "--role", "reader", "--database-url", &database.url];
-    for arguments in [&["openapi"][..], &["version"], &create] {
+    for arguments in [&["--help"][..], &["openapi"], &["version"], &create] {
         let mut command = program(arguments);
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();

@@ -8,6 +8,7 @@ mod http;
 mod import;
 mod once;
 mod schema;
+mod stopping;
 
 use std::path::PathBuf;
 use std::time::Duration;

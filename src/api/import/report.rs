@@ -22,8 +22,6 @@ const PROGRESS: Duration = Duration::from_secs(5);
 /// everything; so only a bounded number of them is made.
 pub(super) struct Report {
     lines: mpsc::UnboundedSender<Bytes>,
-    /// Whether there is a line, so that the answer has its status.
-    pub(super) told: bool,
     listed: u64,
     /// Bytes of the refused rows that are listed.
     size: usize,
@@ -34,12 +32,11 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Bytes>) {
         let (lines, receiver) = mpsc::unbounded_channel();
-        (Self { lines, told: false, listed: 0, size: 0, shown: 0, last: Instant::now() }, receiver)
+        (Self { lines, listed: 0, size: 0, shown: 0, last: Instant::now() }, receiver)
     }
 
     /// Gives the size of the line.
     pub(super) fn tell(&mut self, kind: &str, value: Value) -> usize {
-        self.told = true;
         let line = line(kind, value);
         let size = line.len();
         // Without a reader the import goes on: what it does is not undone by looking away.

@@ -129,6 +129,29 @@ fn columns_are_mapped_or_refused() {
 }
 
 #[test]
+fn members_are_mapped_or_refused() {
+    let map = [("Mail", "email"), ("Title", "profile.title"), ("Shoe", "")];
+    let map = map.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
+    let options = ReaderOptions { map, ..ReaderOptions::default() };
+    for (line, read) in [
+        (
+            r#"{"name":"a","Mail":"m","Title":"t","Shoe":4}"#,
+            json!({ "name": "a", "email": "m", "profile.title": "t" }),
+        ),
+        (r#"{"name":"a","Title":null}"#, json!({ "name": "a", "profile.title": null })),
+        (r#"{"email":"x","Mail":"m"}"#, json!(" has \"email\" and \"Mail\", which both mean email")),
+        (r#"{"name":"a","Title":7}"#, json!("/Title must be a string or null")),
+    ] {
+        assert_eq!(rows(line.as_bytes(), &options).unwrap(), [(1, read)], "{line}");
+    }
+    // With a map or without one, a member that is not mapped is one of the API's.
+    for options in [&options, &ReaderOptions::default()] {
+        let line = r#"{"name":"a","profile.title":7}"#;
+        assert_eq!(rows(line.as_bytes(), options).unwrap(), [(1, serde_json::from_str(line).unwrap())]);
+    }
+}
+
+#[test]
 fn a_bad_row_is_one_bad_row() {
     let rows = plain("name,active\nAda,yes,more\nBob,perhaps\nCy,no\n").unwrap();
     assert!(rows[0].1.as_str().unwrap().contains("3 cells where the header has 2"), "{rows:?}");

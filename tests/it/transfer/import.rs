@@ -111,10 +111,13 @@ both! {
         let made = tokio::process::Command::new("mkfifo").arg(&pipe).status().await.unwrap();
         assert!(made.success());
         let reader = std::thread::spawn({ let pipe = pipe.clone(); move || std::fs::read_to_string(pipe).unwrap() });
-        for errors in [&link, &pipe] {
+        let (new, dangling) = (place.path("new"), place.path("dangling"));
+        std::os::unix::fs::symlink("new", &dangling).unwrap();
+        for errors in [&link, &pipe, &dangling] {
             let ended = place.call(&["import", &bad, "--errors", errors.to_str().unwrap(), "--quiet"]).await;
             assert_eq!(ended.code, 3, "{ended:?}");
         }
+        assert!(dangling.is_symlink() && std::fs::read_to_string(&new).unwrap().contains("\"line\":2"));
         let (to_file, to_pipe) = (std::fs::read_to_string(&kept).unwrap(), reader.join().unwrap());
         assert!(link.is_symlink() && to_file == to_pipe && to_file.contains("\"line\":2"), "{to_file} {to_pipe}");
     }
