@@ -100,9 +100,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Login(config) => runtime()?.block_on(client::login(config)),
         Command::Logout(config) => client::logout(&config),
         Command::Health(config) => runtime()?.block_on(health(config)),
-        Command::Config { settings, json } => {
+        Command::Config { serve, settings, json } => {
             print(&if json { config::settings_json(&settings) } else { config::settings_table(&settings) });
-            Ok(())
+            service::check(&serve).map_err(Failure::from)
         }
         Command::OpenApi => {
             print(&openapi::text());

@@ -76,6 +76,8 @@ pub enum Command {
     Health(HealthConfig),
     /// Print the settings of `serve` and where each came from.
     Config {
+        /// What `serve` would do.
+        serve: Box<ServeConfig>,
         /// Every setting of `serve`, in the order of its help; secrets are redacted.
         settings: Vec<EffectiveSetting>,
         /// JSON instead of a table.
@@ -182,8 +184,8 @@ fn command(subcommand: &Subcommand, sources: &mut Sources<'_>) -> Option<Command
         Subcommand::Logout(args) => Command::Logout(client::logout(sources, args)?),
         Subcommand::Health(args) => Command::Health(settings::health(sources, args)?),
         Subcommand::Config(args) => {
-            settings::serve(sources, &args.serve)?;
-            Command::Config { settings: sources.take_settings(), json: args.json }
+            let serve = Box::new(settings::serve(sources, &args.serve)?);
+            Command::Config { serve, settings: sources.take_settings(), json: args.json }
         }
         Subcommand::Openapi => Command::OpenApi,
         Subcommand::Version { json } => Command::Version { json: *json },

@@ -142,7 +142,7 @@ async fn refuse_unknown_parameters(
 
 async fn unknown() -> Response {
     use axum::response::IntoResponse as _;
-    ApiError::new(Kind::NotFound, "there is no such path").into_response()
+    ApiError::new(Kind::NoSuchPath, "there is no such path").into_response()
 }
 
 async fn wrong_method(method: Method) -> Response {

@@ -82,6 +82,17 @@ pub struct Parts {
     pub announce: Option<fn(&Secret)>,
 }
 
+/// Looks at what the settings name, as a start does, but connects to nothing and listens nowhere.
+///
+/// # Errors
+///
+/// The address of the database, or a file of TLS, can't be used.
+pub fn check(config: &ServeConfig) -> Result<(), StartError> {
+    Target::parse(config.database.url.expose()).map_err(StartError::Database)?;
+    let tls = config.server.tls.clone().map(|files| Tls::load(files, &Clock::System)).transpose();
+    tls.map(drop).map_err(StartError::Tls)
+}
+
 /// A running service.
 pub struct Service {
     address: SocketAddr,

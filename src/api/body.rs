@@ -17,8 +17,14 @@ pub const IDEMPOTENCY_KEY_MAX: usize = 255;
 /// The field that carries an idempotency key.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The media type of a body without its parameters, in lower case, which must be one of `types`.
+/// The media type of a body without its parameters, in lower case, which must be one of `types`. The body must not be
+/// encoded (RFC 9110 section 8.4).
 pub fn media_type(headers: &HeaderMap, types: &[&str]) -> ApiResult<String> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let detail = "must be absent or identity: bodies are not decompressed";
+        return Err(ApiError::header(Kind::UnsupportedMediaType, &header::CONTENT_ENCODING, detail));
+    }
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !types.contains(&essence.as_str()) {

@@ -73,8 +73,9 @@ fn selection(app: &App, query: &Query, caller: &Caller) -> ApiResult<Selection> 
     });
     let subject = query.get("subject").map(|text| {
         let parts = text.split_once(':').and_then(|(kind, id)| {
-            let id: i64 = id.parse().ok().filter(|id| *id > 0)?;
-            Some((SubjectKind::parse(kind)?, id))
+            let id = Some(id).filter(|id| !id.starts_with(['0', '-'])).and_then(super::read_id)?;
+            // What is too large to be an id is nobody's.
+            Some((SubjectKind::parse(kind)?, id.unwrap_or(i64::MAX)))
         });
         parts.ok_or_else(|| {
             ApiError::parameter(Kind::Invalid, "subject", "must be user:ID or token:ID, such as user:7")

@@ -87,9 +87,10 @@ pub async fn import(
     Ok((kind, Body::from_stream(stream)).into_response())
 }
 
-/// How long to wait for what is wrong at once. A body that came slowly leaves less: the answer must begin in time.
+/// How long to wait for what is wrong at once: the answer must begin in time, and a strict import has read its body by
+/// now.
 fn status_within(limit: Duration, spent: Duration) -> Duration {
-    (limit / 2).min((limit * 19 / 20).saturating_sub(spent))
+    (limit * 19 / 20).saturating_sub(spent)
 }
 
 /// An import that did nothing, and has not said so.
@@ -149,7 +150,7 @@ fn options(query: &Query, headers: &HeaderMap) -> ApiResult<ImportOptions> {
     let types = Format::ALL.map(Format::essence);
     let essence = body::media_type(headers, &types)?;
     let format = Format::ALL.into_iter().find(|format| format.essence() == essence);
-    let reader = ReaderOptions { format, map, key, keep_text: false };
+    let reader = ReaderOptions { format, map, key, keep: false };
     Ok(ImportOptions { mode, reader, ..ImportOptions::default() })
 }
 
@@ -199,6 +200,9 @@ async fn run(
 
 fn problem(error: ImportError) -> ApiError {
     match error {
+        ImportError::Read(ReadError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+            ApiError::new(Kind::RequestTimeout, format!("the body came too slowly: {error}"))
+        }
         ImportError::Read(ReadError::Io(error)) => {
             ApiError::new(Kind::Malformed, format!("the body ended early: {error}"))
         }
@@ -224,7 +228,9 @@ fn follow(mut body: Body, patience: Duration) -> impl Read + Send {
                     return;
                 }
                 Err(_) => {
-                    let _ = sender.send(Err(io::Error::other("nothing came for too long"))).await;
+                    let _ = sender
+                        .send(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing came for too long")))
+                        .await;
                     return;
                 }
             };

@@ -1,5 +1,7 @@
 //! `roster token`: tokens by the database itself, with no server between.
 
+use std::io::{self, Write as _};
+
 use comfy_table::{Table, presets};
 
 use super::signals::{interruptible, until_stopped};
@@ -11,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{TokenConfig, TokenRequest};
 use crate::model::actor::Actor;
 use crate::model::role::Role;
+use crate::model::secret::Secret;
 use crate::model::token::{Token, TokenDraft};
 use crate::model::user::timestamp;
 use crate::store::journal::Author;
@@ -45,7 +48,11 @@ async fn answer(store: &Store, request: TokenRequest) -> Result<(), Failure> {
                 visible(&token.name),
                 role.name()
             ));
-            print(&format!("{}\n", secret.expose()));
+            if let Err(error) = show(&secret) {
+                // Nobody has it, and nobody would think of it again.
+                store.revoke_token(&author, token.id).await?;
+                return Err(format!("stdout: {error}; token {} is revoked again", token.id).into());
+            }
         }
         TokenRequest::List { json: true } => {
             each(store, |token| print(&format!("{}\n", token.to_json()))).await?;
@@ -60,6 +67,13 @@ async fn answer(store: &Store, request: TokenRequest) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Writes a secret to stdout. Here a reader that is gone is an error like any other.
+fn show(secret: &Secret) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{}", secret.expose())?;
+    stdout.flush()
 }
 
 async fn each(store: &Store, mut tell: impl FnMut(&Token)) -> Result<(), StoreError> {

@@ -117,7 +117,7 @@ fn import_options(config: &ImportConfig) -> Result<ImportOptions, Failure> {
         ImportMode::DryRun => Mode::DryRun,
     };
     let format = format.or_else(|| Format::of_name(&config.input));
-    let reader = ReaderOptions { format, map, key, keep_text: config.errors.is_some() };
+    let reader = ReaderOptions { format, map, key, keep: config.errors.is_some() };
     Ok(ImportOptions { mode, once: config.once, patience: None, reader })
 }
 
@@ -146,10 +146,12 @@ pub(super) async fn export(config: ExportConfig) -> Result<(), Failure> {
         None => Output::stdout(),
     };
     let place = config.output.as_deref().unwrap_or_else(|| Path::new("stdout"));
-    let written = |result: io::Result<()>| {
+    let written = |result: io::Result<()>| -> Result<(), Failure> {
         result.map_err(|error| match error.kind() {
-            // Whoever read it has seen enough.
-            io::ErrorKind::BrokenPipe => Failure { code: super::FAILED, message: String::new() },
+            io::ErrorKind::BrokenPipe => {
+                format!("{}: whoever reads it went away before all users were written", place.display())
+                    .into()
+            }
             _ => format!("{}: {error}", place.display()).into(),
         })
     };

@@ -157,15 +157,35 @@ fn check_postgres(rest: &str) -> Result<(), String> {
     let query = tail.split_once('?').map_or("", |(_, query)| query);
     check_host(host, query).map_err(|problem| format!("{problem}; {ENCODE}"))?;
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-        let (name, _) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let known = decode(name).is_some_and(|name| {
             PARAMETERS.contains(&name.as_str()) || (name.starts_with("options[") && name.ends_with(']'))
         });
         if !known {
             return Err(format!("has the unknown parameter {name:?}; known are {}", PARAMETERS.join(", ")));
         }
+        if matches!(decode(name).as_deref(), Some("sslmode" | "ssl-mode")) {
+            check_mode(&decode(value).unwrap_or_default())?;
+        }
     }
     Ok(())
+}
+
+/// The driver's other modes may mean less than they seem to.
+fn check_mode(mode: &str) -> Result<(), String> {
+    match mode {
+        "disable" | "require" | "verify-full" => Ok(()),
+        "allow" | "prefer" => Err(format!(
+            "has sslmode={mode}, which would go on in the clear without a word; write sslmode=verify-full or \
+             sslmode=require, or sslmode=disable to do without TLS"
+        )),
+        "verify-ca" => {
+            Err("has sslmode=verify-ca, which would let any server pass that has a public certificate; \
+                            write sslmode=verify-full"
+                .to_owned())
+        }
+        _ => Err("has an sslmode that is none of disable, require and verify-full".to_owned()),
+    }
 }
 
 /// The host may be left out when a parameter names it, as it must for some socket directories.

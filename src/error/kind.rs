@@ -17,8 +17,10 @@ pub enum Kind {
     Forbidden,
     /// The caller asks too often, or failed too often.
     TooManyRequests,
-    /// No such route or thing.
+    /// No such thing.
     NotFound,
+    /// No such route.
+    NoSuchPath,
     /// The route exists, but not with this method.
     MethodNotAllowed,
     /// None of the media types that the client takes can be made.
@@ -65,6 +67,7 @@ impl Kind {
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "You may not do this"),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Wait before you ask again"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
+            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here"),
             Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "No media type that you accept can be made"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's media type is not understood"),

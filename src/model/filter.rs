@@ -177,7 +177,7 @@ pub enum Value {
 
 /// Why a text is not a filter.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{message} (at character {position})")]
+#[error("{message} (at character {})", .position + 1)]
 pub struct FilterError {
     /// Where, in characters (Unicode scalar values) from the start of the text, the first being 0.
     pub position: usize,

@@ -28,6 +28,11 @@ pub fn fold(text: &str) -> String {
     }
 }
 
+/// Whether a text has a character that can be seen.
+pub fn is_visible(text: &str) -> bool {
+    !fold(text).trim().is_empty()
+}
+
 fn fold_once(text: &str) -> String {
     // Decomposing first puts marks into canonical order before U+0345, a mark, is folded to a letter.
     let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(text);

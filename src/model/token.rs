@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::fold::is_visible;
 use super::json::kind;
 use super::place::{ERRORS_MAX, Place};
 use super::role::Role;
@@ -145,6 +146,9 @@ fn not_text(value: &Value) -> String {
 pub fn name_of(text: &str) -> Result<String, String> {
     if !(1..=NAME_MAX).contains(&text.chars().count()) || text.chars().any(char::is_control) {
         return Err(format!("must have 1 to {NAME_MAX} characters, none of them a control character"));
+    }
+    if !is_visible(text) {
+        return Err("must have a character that can be seen".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::email::email_problem;
-use super::fold::fold;
+use super::fold::{fold, is_visible};
 use super::json::kind;
 use super::place::Place;
 use super::user::{
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         let name = self.text("name", NAME_MAX);
         match &name {
             None if self.body.get("name").is_none_or(Value::is_null) => self.wrong("name", "is required"),
-            Some(name) if fold(name).is_empty() => {
+            Some(name) if !is_visible(name) => {
                 self.wrong("name", "must have a character that can be seen");
             }
             Some(name) => self.key_size("name", name),

@@ -111,7 +111,7 @@ fn time(what: &str) -> Value {
 #[rustfmt::skip]
 fn tokens() -> Vec<(&'static str, Value)> {
     let roles = Role::ALL.map(Role::name);
-    let name = json!({ "type": "string", "minLength": 1, "maxLength": NAME_MAX, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
+    let name = json!({ "type": "string", "minLength": 1, "maxLength": NAME_MAX, "pattern": super::schemas::NAME,
         "description": "What people call it; two tokens may have one name." });
     let role = json!({ "type": "string", "enum": roles, "description": "What it may do." });
     let all = json!({

@@ -79,7 +79,7 @@ fn record() -> [(&'static str, Value); 4] {
         })),
         ("subject", json!({
             "name": "subject", "in": "query", "description": "Only what was done to this user or token.",
-            "schema": { "type": "string", "pattern": "^(user|token):[1-9][0-9]{0,17}$" }, "example": "user:7",
+            "schema": { "type": "string", "pattern": "^(user|token):[1-9][0-9]*$" }, "example": "user:7",
         })),
         ("tokenId", json!({
             "name": "id", "in": "path", "required": true, "description": "The token's id.",
@@ -136,7 +136,7 @@ fn listing() -> [(&'static str, Value); 7] {
             "description": "Attributes to add to `id`, `name` and `email`. `profile.a.b` reaches into the profile.",
             "schema": {
                 "type": "array", "minItems": 1, "maxItems": FIELDS_MAX,
-                "items": { "type": "string", "pattern": "^(id|name|email|active|external_id|profile(\\.[A-Za-z0-9_-]+)*|version|created_at|updated_at)$" },
+                "items": { "type": "string", "pattern": "^(id|name|email|active|external_id|profile(\\.[^.,]+)*|version|created_at|updated_at)$" },
             },
             "example": ["active", "profile.title"],
         })),

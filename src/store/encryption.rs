@@ -10,10 +10,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, Error as TlsError};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-/// What a URL says of TLS, by the names that the driver knows.
+/// What a URL says of certificates, by the names that the driver knows.
 #[derive(Default)]
 struct Wishes {
-    mode: bool,
     root: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
@@ -25,10 +24,6 @@ impl Wishes {
         let query = url.split_once('?').map_or("", |(_, query)| query);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let wish = match &*name {
-                "sslmode" | "ssl-mode" => {
-                    wishes.mode = true;
-                    continue;
-                }
                 "sslrootcert" | "ssl-root-cert" | "ssl-ca" => &mut wishes.root,
                 "sslcert" | "ssl-cert" => &mut wishes.certificate,
                 "sslkey" | "ssl-key" => &mut wishes.key,
@@ -40,7 +35,7 @@ impl Wishes {
     }
 }
 
-/// The options with the mode that is in force: what the URL says, or else the driver's own variable `PGSSLMODE`, or
+/// The options with the mode that is in force: what the URL says (the configuration has checked the word), or else the driver's own variable `PGSSLMODE`, or
 /// else `verify-full` where there is a root certificate to verify with, plain text to this machine, and `require` to
 /// any other.
 ///
@@ -56,20 +51,11 @@ pub(super) fn secured(options: PgConnectOptions, url: &str) -> Result<PgConnectO
         return Ok(options.ssl_mode(PgSslMode::Disable));
     }
     let mode = match options.get_ssl_mode() {
-        PgSslMode::Allow | PgSslMode::Prefer if wishes.mode => {
-            return Err("sslmode=allow and sslmode=prefer would go on in the clear without a word; write \
-                        sslmode=verify-full or sslmode=require, or sslmode=disable to do without TLS"
-                .to_owned());
-        }
         PgSslMode::Allow | PgSslMode::Prefer if wishes.root.is_some() => PgSslMode::VerifyFull,
         PgSslMode::Allow | PgSslMode::Prefer if is_here(&host) => PgSslMode::Disable,
         PgSslMode::Allow | PgSslMode::Prefer => PgSslMode::Require,
         PgSslMode::VerifyCa => {
-            return Err(
-                "sslmode=verify-ca is not supported, since it would let any server pass that has a public \
-                        certificate; write sslmode=verify-full"
-                    .to_owned(),
-            );
+            return Err("PGSSLMODE=verify-ca is not supported; write sslmode=verify-full".to_owned());
         }
         mode => mode,
     };
@@ -200,9 +186,6 @@ mod tests {
         let ca = ca();
         let path = ca.path().display();
         for (query, cause) in [
-            ("sslmode=prefer".to_owned(), "without a word"),
-            ("sslmode=allow".to_owned(), "without a word"),
-            ("sslmode=verify-ca".to_owned(), "verify-ca is not supported"),
             (format!("sslmode=require&sslrootcert={path}"), "verify-full alone"),
             (format!("sslmode=disable&ssl-ca={path}"), "verify-full alone"),
             ("sslrootcert=/nowhere".to_owned(), "sslrootcert: the file \"/nowhere\": No such file"),

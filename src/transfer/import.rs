@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::reader::{self, ReadError, ReaderOptions, Record};
+use super::reader::{self, Kept, ReadError, ReaderOptions, Record};
 pub use super::report::{Refusal, Totals};
 use crate::model::import::{ImportRow, Outcome};
 use crate::store::bulk::ImportTransaction;
@@ -160,9 +160,9 @@ impl Import<'_> {
     async fn take(&mut self, batch: Vec<Record>) -> Result<(), ImportError> {
         let mut rows: Vec<ImportRow> = Vec::with_capacity(batch.len());
         let mut places = Vec::with_capacity(batch.len());
-        for Record { line, row, text } in batch {
+        for Record { line, row, kept } in batch {
             let wrong = row.map(|row| rows.push(row)).err();
-            places.push((line, wrong, text));
+            places.push((line, wrong, kept));
         }
         if self.options.mode == Mode::Strict
             && let Some(at) = places.iter().position(|(_, wrong, _)| wrong.is_some())
@@ -182,17 +182,17 @@ impl Import<'_> {
             self.totals.commits += 1;
         }
         let mut outcomes = outcomes.into_iter();
-        for (line, wrong, text) in places {
+        for (line, wrong, kept) in places {
             let outcome = wrong.map(Outcome::Refused).or_else(|| outcomes.next());
             if let Some(outcome) = outcome {
-                self.count(line, outcome, text)?;
+                self.count(line, outcome, kept)?;
             }
         }
         (self.observe)(Event::Progress(&self.totals));
         Ok(())
     }
 
-    fn count(&mut self, line: u64, outcome: Outcome, text: String) -> Result<(), ImportError> {
+    fn count(&mut self, line: u64, outcome: Outcome, kept: Kept) -> Result<(), ImportError> {
         self.totals.rows += 1;
         match &outcome {
             Outcome::Created { .. } => self.totals.created += 1,
@@ -202,7 +202,7 @@ impl Import<'_> {
         }
         match outcome {
             Outcome::Refused(errors) => {
-                let refusal = Refusal { line, errors, text };
+                let refusal = Refusal { line, errors, kept };
                 (self.observe)(Event::Refused(&refusal));
                 if self.options.mode == Mode::Strict {
                     return Err(ImportError::Refused(refusal));

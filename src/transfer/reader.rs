@@ -1,6 +1,7 @@
 //! Reading users from a stream of bytes, one row at a time and in bounded memory.
 
 mod array;
+mod kept;
 mod lines;
 mod source;
 mod table;
@@ -16,6 +17,7 @@ use crate::model::import::{ImportRow, KeyBy};
 use crate::model::json::{JsonError, parse_object};
 use crate::model::place::Place;
 use crate::model::user::{Field, FieldError, PROFILE_DEPTH_MAX};
+pub use kept::Kept;
 pub use source::ROW_BYTES_MAX;
 use source::Source;
 
@@ -26,8 +28,8 @@ pub struct Record {
     pub line: u64,
     /// What it says, or what is wrong with it.
     pub row: Result<ImportRow, Vec<FieldError>>,
-    /// Its bytes as they were read, when it may have to be shown again.
-    pub text: String,
+    /// The row as it was read, when it may have to be shown again.
+    pub kept: Kept,
 }
 
 /// Why reading ends before the end of the input.
@@ -58,8 +60,8 @@ pub struct ReaderOptions {
     pub map: Vec<(String, String)>,
     /// The attribute that is the key: `id` is read only when it is.
     pub key: KeyBy,
-    /// Whether records carry their text.
-    pub keep_text: bool,
+    /// Whether records carry their rows as they were read.
+    pub keep: bool,
 }
 
 /// Takes a row and the number of bytes that it has in the input; false ends the reading.
@@ -100,7 +102,7 @@ fn mapped<'a>(options: &'a ReaderOptions, name: &'a str) -> Option<&'a str> {
     found.map_or(Some(name), |(_, attribute)| Some(attribute.as_str()).filter(|name| !name.is_empty()))
 }
 
-/// A JSON object as a row.
+/// A JSON object as a row, or a row that was refused before.
 fn object(bytes: &[u8], options: &ReaderOptions) -> Result<ImportRow, Vec<FieldError>> {
     let text =
         std::str::from_utf8(bytes).map_err(|error| vec![FieldError::new("", not_utf8(bytes, &error))])?;
@@ -108,6 +110,10 @@ fn object(bytes: &[u8], options: &ReaderOptions) -> Result<ImportRow, Vec<FieldE
         JsonError::Syntax(detail) => vec![FieldError::new("", format!("is not JSON: {detail}"))],
         JsonError::Content(errors) => errors,
     })?;
+    let object = match kept::mended(object)? {
+        kept::Mended::Cells(cells) => return table::of_cells(&cells, options),
+        kept::Mended::Row(row) => row,
+    };
     if options.map.is_empty() {
         return Ok(ImportRow { attributes: object, members: Vec::new() });
     }

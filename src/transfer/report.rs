@@ -1,7 +1,8 @@
 //! What is told of an import.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::reader::Kept;
 use crate::model::user::FieldError;
 
 /// What was done so far.
@@ -49,22 +50,19 @@ pub struct Refusal {
     pub line: u64,
     /// What is wrong with it.
     pub errors: Vec<FieldError>,
-    /// The row as it was read; empty unless texts are kept.
-    pub text: String,
+    /// The row as it was read.
+    pub kept: Kept,
 }
 
 impl Refusal {
     /// The members of a report.
     pub fn to_json(&self) -> Value {
         let error = |error: &FieldError| json!({ "pointer": error.pointer, "detail": error.detail });
-        let mut value =
-            json!({ "line": self.line, "errors": self.errors.iter().map(error).collect::<Vec<_>>() });
-        if !self.text.is_empty() {
-            // An object as such, for whoever mends it and imports it again.
-            let row = serde_json::from_str(&self.text).unwrap_or_else(|_| Value::from(self.text.as_str()));
-            value["row"] = row;
-        }
-        value
+        let mut report = Map::new();
+        report.insert("line".to_owned(), self.line.into());
+        report.insert("errors".to_owned(), self.errors.iter().map(error).collect());
+        self.kept.add_to(&mut report);
+        Value::Object(report)
     }
 }
 

@@ -16,6 +16,10 @@ async fn output_that_is_lost_is_told() {
         let output = child.wait_with_output().await.unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
-        assert!(told.ends_with("error: stdout: No space left on device (os error 28)\n"), "{told}");
+        let revoked = if arguments == create { "; token 1 is revoked again" } else { "" };
+        let expected = format!("error: stdout: No space left on device (os error 28){revoked}\n");
+        assert!(told.ends_with(&expected), "{told}");
     }
+    let tokens = database.store().await.tokens(0, 10).await.unwrap();
+    assert!(tokens.len() == 1 && tokens[0].revoked_at.is_some(), "{tokens:?}");
 }

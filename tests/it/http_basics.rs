@@ -88,10 +88,10 @@ both! {
                 let response = server.request(method.clone(), path).send().await.unwrap();
                 assert_eq!(response.status(), 404, "{method} {path}");
                 assert_eq!(field(&response, "cache-control"), Some("no-store"));
-                let problem = assert_problem(response, 404, "not-found").await;
+                let problem = assert_problem(response, 404, "no-such-path").await;
                 assert_eq!(
                     problem,
-                    json!({ "type": "urn:roster:problem:not-found", "title": "There is no such thing",
+                    json!({ "type": "urn:roster:problem:no-such-path", "title": "There is no such path",
                     "status": 404, "detail": "there is no such path" })
                 );
             }

@@ -148,6 +148,12 @@ both! {
                     ["content-type"]
                 );
             }
+            let encoded = server.request(method.clone(), path).json(&json!({ "name": "x" }));
+            for coding in ["gzip", "identity, br"] {
+                let request = encoded.try_clone().unwrap().header("content-encoding", coding);
+                let problem = assert_problem(request.send().await.unwrap(), 415, "unsupported-media-type").await;
+                assert_eq!(places(&problem), ["content-encoding"]);
+            }
             // Of the right type, the body is read, and found to be no JSON.
             for given in [
                 "application/json",

@@ -84,6 +84,7 @@ both! {
             (json!({}), vec!["/name", "/role"]),
             (json!({ "name": "", "role": "root" }), vec!["/name", "/role"]),
             (json!({ "name": "a\nb", "role": 7 }), vec!["/name", "/role"]),
+            (json!({ "name": " \u{3000} ", "role": "reader" }), vec!["/name"]),
             (json!({ "name": "x".repeat(101), "role": "reader", "expires_at": "soon" }), vec!["/name", "/expires_at"]),
             (json!({ "name": "x", "role": "reader", "expires_at": "2001-01-01T00:00:00Z" }), vec!["/expires_at"]),
             (json!({ "name": "x", "role": "reader", "hash": "0", "created_by": "me" }), vec!["/hash", "/created_by"]),

@@ -7,6 +7,7 @@ mod full_disk;
 mod http;
 mod import;
 mod once;
+mod refused;
 mod schema;
 mod stopping;
 

@@ -49,6 +49,7 @@ both! {
         let cases = [
             (json!({ "name": 1 }), "/name"),
             (json!({ "name": ["Ana"] }), "/name"),
+            (json!({ "name": " \u{a0}\u{2003}\u{200b}" }), "/name"),
             (json!({ "name": "Ana", "email": "" }), "/email"),
             (json!({ "name": "Ana", "email": 1 }), "/email"),
             (json!({ "name": "Ana", "active": 1 }), "/active"),

@@ -10,6 +10,7 @@ mod listening;
 
 use std::collections::BTreeSet;
 
+use crate::commands::call;
 use crate::support::{Database, Engine, Program, program, token_file};
 
 /// A test for each row, which is given the names in it, and a list of all names.
@@ -115,4 +116,20 @@ fn serve(database: &str, variables: &[(&str, &str)]) -> tokio::process::Command 
     command.env("ROSTER_LISTEN", "127.0.0.1:0").env("ROSTER_OPS_LISTEN", "127.0.0.1:0");
     command.env("ROSTER_DRAIN_SECONDS", "0").envs(variables.iter().copied());
     command
+}
+
+#[tokio::test]
+async fn config_looks_at_what_the_settings_name() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let nowhere = "postgres://h/d?sslmode=verify-full&sslrootcert=/nowhere";
+    let sound = ["--database-url", "sqlite:x.db"];
+    let empty = file.path().to_str().unwrap();
+    for (arguments, cause) in [
+        (vec!["--database-url", "postgres://h/d?sslmode=prefer"], "in the clear without a word"),
+        (vec!["--database-url", nowhere], "sslrootcert: the file"),
+        ([&sound[..], &["--tls-cert", "/nowhere", "--tls-key", empty]].concat(), "the certificate /nowhere"),
+        ([&sound[..], &["--tls-cert", empty, "--tls-key", empty]].concat(), "the certificate"),
+    ] {
+        call(&[&["config"][..], &arguments].concat(), &[]).await.assert_refused(cause);
+    }
 }

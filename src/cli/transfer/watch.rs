@@ -7,6 +7,7 @@ use super::named;
 use crate::cli::{Failure, print};
 use crate::model::import::Outcome;
 use crate::transfer::console::Console;
+use crate::transfer::format::Format;
 use crate::transfer::import::{Event, Mode, Refusal};
 use crate::transfer::output::Output;
 
@@ -24,6 +25,10 @@ pub(super) struct Errors<'a> {
 
 impl<'a> Errors<'a> {
     pub(super) fn open(path: &'a Path) -> Result<Self, Failure> {
+        if Format::of_name(path).is_some_and(|format| format != Format::Ndjson) {
+            let why = "refused rows are kept as NDJSON, and would be read as something else under this name";
+            return Err(format!("--errors: {}: {why}", path.display()).into());
+        }
         Ok(Self { path, file: named(path, Output::file(path))?, unwritten: None })
     }
 

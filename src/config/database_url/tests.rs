@@ -56,6 +56,20 @@ fn what_is_wrong_is_said_without_the_password() {
         ("mysql://u:hunter2@h/d", "none of the forms"),
         ("postgres:u:hunter2@h", "none of the forms"),
         ("Postgres://u:hunter2@h", "none of the forms"),
+        (
+            "postgres://u:hunter2@h/d?sslmode=prefer",
+            "has sslmode=prefer, which would go on in the clear without a word",
+        ),
+        (
+            "postgres://u:hunter2@h/d?ssl-mode=allow",
+            "has sslmode=allow, which would go on in the clear without a word",
+        ),
+        (
+            "postgres://u:hunter2@h/d?sslmode=verify%2Dca",
+            "has sslmode=verify-ca, which would let any server pass",
+        ),
+        ("postgres://u:hunter2@h/d?sslmode=hunter2", "is none of disable, require and verify-full"),
+        ("postgres://u:hunter2@h/d?sslmode", "is none of disable, require and verify-full"),
         ("postgres://", "names no host"),
         ("postgres://u:hunter2@/d", "names no host"),
         ("postgres://u:hunter2", "port"),

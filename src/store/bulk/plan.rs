@@ -20,8 +20,11 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn of(key: KeyBy, rows: &[ImportRow]) -> Self {
+        // No user has a NUL, and PostgreSQL takes none; the row is refused when its turn comes.
+        let possible = |text: &String| !text.contains('\0');
         let texts = |name: &str| -> HashSet<String> {
-            rows.iter().filter_map(|row| row.attributes.get(name)?.as_str()).map(fold).collect()
+            let given = rows.iter().filter_map(|row| row.attributes.get(name)?.as_str());
+            given.map(fold).filter(possible).collect()
         };
         let mut wanted = Self {
             name_keys: texts("name").into_iter().collect(),
@@ -31,7 +34,9 @@ impl Wanted {
         for value in rows.iter().filter_map(|row| row.key(key).ok()) {
             match value {
                 KeyValue::Number(id) => wanted.ids.push(id),
-                KeyValue::Text(text) if key == KeyBy::ExternalId => wanted.external_ids.push(text),
+                KeyValue::Text(text) if key == KeyBy::ExternalId && possible(&text) => {
+                    wanted.external_ids.push(text);
+                }
                 KeyValue::Text(_) => {}
             }
         }

@@ -2,7 +2,7 @@
 //! is one bad row, and only brackets, commas and the end of the input concern the whole.
 
 use super::source::{ROW_BYTES_MAX, Source, TooLong};
-use super::{ReadError, ReaderOptions, Record, Take, object};
+use super::{Kept, ReadError, ReaderOptions, Record, Take, object};
 use crate::model::user::FieldError;
 
 pub(super) fn read(source: &mut Source, options: &ReaderOptions, take: Take<'_>) -> Result<(), ReadError> {
@@ -59,9 +59,9 @@ impl Element {
         } else {
             object(&self.bytes, options)
         };
-        let keep = options.keep_text;
-        let text = if keep { String::from_utf8_lossy(&self.bytes).into_owned() } else { String::new() };
-        take(Record { line: self.line, row, text }, self.bytes.len())
+        let size = self.bytes.len();
+        let kept = if options.keep { Kept::Row(self.bytes) } else { Kept::Nothing };
+        take(Record { line: self.line, row, kept }, size)
     }
 }
 

@@ -1,7 +1,7 @@
 //! One JSON object on each line. Empty lines are passed over.
 
 use super::source::{Source, next_line};
-use super::{ReadError, ReaderOptions, Record, Take, object};
+use super::{Kept, ReadError, ReaderOptions, Record, Take, object};
 use crate::model::user::FieldError;
 
 pub(super) fn read(source: &mut Source, options: &ReaderOptions, take: Take<'_>) -> Result<(), ReadError> {
@@ -15,9 +15,8 @@ pub(super) fn read(source: &mut Source, options: &ReaderOptions, take: Take<'_>)
             Some(Ok(())) => object(&bytes, options),
             Some(Err(error)) => Err(vec![FieldError::new("", error.to_string())]),
         };
-        let text =
-            if options.keep_text { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() };
-        if !take(Record { line, row, text }, bytes.len()) {
+        let kept = if options.keep { Kept::Row(bytes.clone()) } else { Kept::Nothing };
+        if !take(Record { line, row, kept }, bytes.len()) {
             return Ok(());
         }
     }

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::source::{Gauge, Source, at_line};
-use super::{ReadError, ReaderOptions, Record, Take, attribute, mapped, not_utf8};
+use super::{Kept, ReadError, ReaderOptions, Record, Take, attribute, kept, mapped, not_utf8};
 use crate::model::import::{ImportRow, KeyBy};
-use crate::model::place::ERRORS_MAX;
+use crate::model::place::{ERRORS_MAX, Place};
 use crate::model::user::{Field, FieldError, PROFILE_VALUES_MAX, READ_ONLY};
 use crate::transfer::cells;
 
@@ -42,9 +42,9 @@ pub(super) fn read(source: Source, options: &ReaderOptions, take: Take<'_>) -> R
     while next(&mut reader, &mut record, &gauge)? {
         let line = record.position().map_or(0, csv::Position::line) + u64::from(crlf);
         let row = row(&record, &columns, delimiter);
-        let text = if options.keep_text { shown(&record, &columns) } else { String::new() };
+        let kept = if options.keep { shown(&record, &columns) } else { Kept::Nothing };
         let bytes = record.as_slice().len() + names;
-        if !take(Record { line, row, text }, bytes) {
+        if !take(Record { line, row, kept }, bytes) {
             break;
         }
     }
@@ -96,26 +96,10 @@ fn columns(record: &csv::ByteRecord, options: &ReaderOptions) -> Result<Vec<Colu
             Ok(text) => text.trim().to_owned(),
             Err(error) => return wrong(format!("the column name {}", not_utf8(name, &error))),
         };
-        let Some(meaning) = mapped(options, &header) else {
-            columns.push(Column { header, field: None });
-            continue;
-        };
-        let Some(field) = attribute(meaning) else {
-            return wrong(format!(
-                "the column {header:?} is no attribute; there are {} and profile.MEMBER. Map it with \
-                 {header}=ATTRIBUTE, or leave it out with {header}=",
-                Field::NAMES.join(", ")
-            ));
-        };
-        if let Some(other) = columns.iter().find(|column| column.field.as_ref() == Some(&field)) {
-            return wrong(format!(
-                "the columns {:?} and {header:?} both mean {}",
-                other.header,
-                field.name()
-            ));
+        match column(&header, options, &columns) {
+            Ok(column) => columns.push(column),
+            Err(detail) => return wrong(detail),
         }
-        let kept = !READ_ONLY.contains(&&*field.name()) || (field == Field::Id && options.key == KeyBy::Id);
-        columns.push(Column { header, field: Some(field).filter(|_| kept) });
     }
     for (header, _) in &options.map {
         if !columns.iter().any(|column| column.header == *header) {
@@ -127,6 +111,24 @@ fn columns(record: &csv::ByteRecord, options: &ReaderOptions) -> Result<Vec<Colu
         return wrong(format!("no column means {key}, which is the key"));
     }
     Ok(columns)
+}
+
+/// What a column means beside others; the error tells why it can't be.
+fn column(header: &str, options: &ReaderOptions, others: &[Column]) -> Result<Column, String> {
+    let header = header.to_owned();
+    let Some(meaning) = mapped(options, &header) else { return Ok(Column { header, field: None }) };
+    let Some(field) = attribute(meaning) else {
+        return Err(format!(
+            "the column {header:?} is no attribute; there are {} and profile.MEMBER. Map it with \
+             {header}=ATTRIBUTE, or leave it out with {header}=",
+            Field::NAMES.join(", ")
+        ));
+    };
+    if let Some(other) = others.iter().find(|column| column.field.as_ref() == Some(&field)) {
+        return Err(format!("the columns {:?} and {header:?} both mean {}", other.header, field.name()));
+    }
+    let kept = !READ_ONLY.contains(&&*field.name()) || (field == Field::Id && options.key == KeyBy::Id);
+    Ok(Column { header, field: Some(field).filter(|_| kept) })
 }
 
 fn row(record: &csv::ByteRecord, columns: &[Column], delimiter: u8) -> Result<ImportRow, Vec<FieldError>> {
@@ -181,10 +183,34 @@ fn value(row: &mut ImportRow, field: &Field, text: &str, errors: &mut Vec<FieldE
     row.attributes.insert(field.name().into_owned(), value);
 }
 
-/// A row as an object, to be shown beside what is wrong with it.
-fn shown(record: &csv::ByteRecord, columns: &[Column]) -> String {
-    let cells = record.iter().zip(columns).map(|(cell, column)| {
-        (column.header.clone(), Value::from(String::from_utf8_lossy(cell).into_owned()))
-    });
-    Value::Object(cells.collect::<Map<_, _>>()).to_string()
+fn shown(record: &csv::ByteRecord, columns: &[Column]) -> Kept {
+    let cells: Vec<&[u8]> = record.iter().collect();
+    kept::cells(columns.iter().map(|column| column.header.as_str()), &cells)
+}
+
+/// A row whose cells stand in an object, by the names of their columns.
+pub(super) fn of_cells(
+    given: &Map<String, Value>,
+    options: &ReaderOptions,
+) -> Result<ImportRow, Vec<FieldError>> {
+    let mut columns: Vec<Column> = Vec::new();
+    let mut row = ImportRow::default();
+    let mut errors = Vec::new();
+    for (header, cell) in given {
+        let place = Place::ROOT.member(header);
+        match column(header, options, &columns) {
+            Err(detail) => Place::ROOT.wrong(&mut errors, format!("has cells that can't be: {detail}")),
+            Ok(column) => {
+                match (cell, &column.field) {
+                    (_, None) => {}
+                    (Value::String(text), Some(field)) => {
+                        value(&mut row, field, cells::read(text), &mut errors);
+                    }
+                    _ => place.wrong(&mut errors, "must be a string, as all cells are"),
+                }
+                columns.push(column);
+            }
+        }
+    }
+    if errors.is_empty() { Ok(row) } else { Err(errors) }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{Place, assert_ended};
+use crate::commands::end;
 use crate::support::both;
 
 fn lines(text: &str) -> Vec<Value> {
@@ -155,6 +156,21 @@ both! {
             assert_ended(&ended, 1, "no user has");
             assert_eq!(ended.stdout, "id,name,email\r\n");
         }
+        place.server.stop().await;
+    }
+
+    async fn a_wrong_address_is_not_an_unknown_user(engine) {
+        let place = Place::start(engine).await;
+        let (typo, ops) = (format!("{}/typo", place.server.url), place.server.ops.clone());
+        for url in [&typo, &ops] {
+            for arguments in [&["users", "find", "ana"][..], &["users", "get", "1"], &["log"]] {
+                let mut command = place.command(arguments);
+                command.env("ROSTER_URL", url);
+                let ended = end(command).await;
+                assert_ended(&ended, 2, "there is no such path: the address is not that of Roster's API");
+            }
+        }
+        assert_ended(&place.call(&["users", "get", "1"]).await, 1, "there is no user with this id");
         place.server.stop().await;
     }
 

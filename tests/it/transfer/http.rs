@@ -118,6 +118,37 @@ both! {
         server.stop().await;
     }
 
+    async fn a_slow_client_still_hears_what_is_wrong(engine) {
+        let server = Server::with(engine, &["--request-timeout", "3s"], Clock::System).await;
+        for (pieces, late, status, slug) in [
+            (&["shoe\n", "x\n"][..], 400, 400, "malformed"),
+            (&["na", "me\n"], 60_000, 408, "request-timeout"),
+        ] {
+            // The first piece comes after more than half of the time.
+            let (sender, mut receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
+            let body = Body::wrap_stream(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)));
+            let request = server.request(Method::POST, "/users/import").header("content-type", "text/csv");
+            let answer = tokio::spawn(request.body(body).send());
+            tokio::time::sleep(Duration::from_millis(1700)).await;
+            for piece in pieces {
+                sender.send(Ok(Bytes::from_static(piece.as_bytes()))).await.unwrap();
+            }
+            let ended = tokio::time::timeout(Duration::from_millis(late), answer).await;
+            let response = ended.unwrap().unwrap().unwrap();
+            if status == 400 {
+                assert_problem(response, status, slug).await;
+                continue;
+            }
+            // By then the answer has begun.
+            let told = report(response).await;
+            let problem = &told.last().unwrap()["problem"];
+            assert_eq!(problem["status"], status, "{problem}");
+            assert_eq!(problem["type"], format!("urn:roster:problem:{slug}"));
+            drop(sender);
+        }
+        server.stop().await;
+    }
+
     async fn a_server_that_ends_says_so(engine) {
         let mut server = Server::start(engine).await;
         let (sender, mut receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
