@@ -52,7 +52,7 @@ both! {
         assert!(ended.stderr.ends_with("error: 2 of 4 rows were refused\n"), "{ended:?}");
         let kept = std::fs::read_to_string(&errors).unwrap();
         let kept: Vec<Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!((kept.len(), &kept[1]["line"], &kept[1]["row"]["Login"]), (2, &json!(5), &json!("Cy")));
+        assert_eq!((kept.len(), &kept[1]["line"], &kept[1]["cells"]["Login"]), (2, &json!(5), &json!("Cy")));
         assert_eq!(kept[1]["errors"][0]["pointer"], "/active");
 
         // The last row had no mail and no title, which its columns say: so they are gone.
