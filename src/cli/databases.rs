@@ -12,7 +12,7 @@ use crate::transfer::console::Console;
 use crate::transfer::output::sync_directory;
 
 /// What a copy leaves behind that is given up.
-const EMPTY: &str = "the target is empty";
+const NOTHING: &str = "nothing was copied";
 
 pub(super) async fn backup(config: BackupConfig) -> Result<(), Failure> {
     let path = &config.output;
@@ -53,14 +53,14 @@ pub(super) async fn copy(config: CopyConfig) -> Result<(), Failure> {
         target.migrate(Clock::System.now()).await?;
         Ok((source, target))
     };
-    let (source, target) = until_stopped_with(EMPTY, &shutdown, open).await?;
+    let (source, target) = until_stopped_with(NOTHING, &shutdown, open).await?;
     let mut console = Console::new(config.quiet);
     let mut progress = |table: &str, rows| console.progress(rows, &format!("rows of {table}"), None);
     let outcome = source.copy_to(&target, Clock::System.now(), shutdown.begun(), &mut progress).await;
     console.clear();
     let copied = match outcome {
         // What was given up may still wait for its answer: nobody waits for that.
-        Err(CopyError::Stopped) => return Err(stopped(EMPTY)),
+        Err(CopyError::Stopped) => return Err(stopped(NOTHING)),
         other => other,
     };
     source.close().await;

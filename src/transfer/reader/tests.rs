@@ -204,6 +204,28 @@ fn nothing_is_too_large_to_be_refused() {
     assert_eq!(rows[1].1, json!({ "name": "b" }));
 }
 
+/// Any cell, and those that mean something.
+fn cell() -> impl Strategy<Value = Vec<u8>> {
+    let known =
+        ["", "true", "no", "{\"a\":1}", "'=x", "{\"a\":1,\"a\":2}"].map(|text| text.as_bytes().to_vec());
+    prop_oneof![
+        proptest::sample::select(known.to_vec()),
+        awkward().prop_map(String::into_bytes),
+        proptest::collection::vec(any::<u8>(), 1..8),
+    ]
+}
+
+fn records(bytes: &[u8], options: &ReaderOptions) -> Vec<Record> {
+    let mut records = Vec::new();
+    let input = Box::new(Cursor::new(bytes.to_vec()));
+    read(input, options, &mut |record, _| {
+        records.push(record);
+        true
+    })
+    .unwrap();
+    records
+}
+
 fn awkward() -> impl Strategy<Value = String> {
     let any = proptest::char::any().prop_filter("no control characters in names", |c| !c.is_control());
     let special =
@@ -212,6 +234,28 @@ fn awkward() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn a_kept_row_reads_as_it_was(cells in proptest::collection::vec(cell(), 3..=5)) {
+        let mut table = csv::Writer::from_writer(Vec::new());
+        table.write_record(["name", "active", "profile", "Title"]).unwrap();
+        let mut table = csv::WriterBuilder::new().flexible(true).from_writer(table.into_inner().unwrap());
+        table.write_record(&cells).unwrap();
+        let map = vec![("Title".to_owned(), "profile.title".to_owned())];
+        let options = ReaderOptions { format: Some(Format::Csv), map, keep: true, ..ReaderOptions::default() };
+        let first = records(&table.into_inner().unwrap(), &options).remove(0);
+        let mut report = json!({ "line": first.line, "errors": [] });
+        first.kept.add_to(report.as_object_mut().unwrap());
+        let options = ReaderOptions { format: Some(Format::Ndjson), ..options };
+        let again = records(report.to_string().as_bytes(), &options).remove(0);
+        let faithful = cells.len() == 4 && cells.iter().all(|cell| std::str::from_utf8(cell).is_ok());
+        prop_assert_eq!(report["cells"].is_object(), faithful);
+        if faithful {
+            prop_assert_eq!(again.row, first.row);
+        } else {
+            prop_assert!(first.row.is_err() && again.row.is_err(), "{:?}", again.row);
+        }
+    }
+
     #[test]
     fn an_export_reads_back_as_it_was(
         name in awkward(),

@@ -56,7 +56,7 @@ both! {
             (vec!["import", &file, "--strict", "--quiet"], nothing),
             (
                 vec!["copy", &source.database.url, &place.database.url, "--quiet"],
-                "error: stopped by a signal: the target is empty\n",
+                "error: stopped by a signal: nothing was copied\n",
             ),
         ];
         let mut holder = Holder::of(engine, &place.database.url).await;
