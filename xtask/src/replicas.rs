@@ -37,7 +37,7 @@ const MODULES: [&str; 25] = [
 ];
 
 /// All other modules with tests on PostgreSQL, and why more replicas mean nothing to them.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("commands", COMMANDS),
     ("crashes", PROCESSES),
     ("filters", STORE),
@@ -49,6 +49,8 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("transfer::export", COMMANDS),
     ("transfer::import", COMMANDS),
     ("transfer::once", COMMANDS),
+    ("transfer::refused", COMMANDS),
+    ("transfer::stopping", COMMANDS),
 ];
 const COMMANDS: &str = "commands on a database, without a server";
 const PROCESSES: &str = "processes that the tests start and kill themselves";
