@@ -1,5 +1,6 @@
 //! What goes on beside the requests.
 
+use std::mem::discriminant;
 use std::time::Duration;
 
 use crate::app::{Readiness, Unready};
@@ -28,17 +29,25 @@ pub(super) async fn probe(store: &Store) -> Result<(), Unready> {
 
 /// Keeps the readiness up to date.
 pub(super) async fn watch(store: Store, readiness: Readiness) {
-    let mut was_ready = readiness.get().is_ok();
+    let mut state = readiness.get();
+    // Who waits for it wants to know why, from the start.
+    if let Err(reason) = &state {
+        tracing::warn!(%reason, "not ready");
+    }
     loop {
         tokio::time::sleep(PROBE_INTERVAL).await;
-        let state = probe(&store).await;
-        match (&state, was_ready) {
-            (Err(reason), true) => tracing::warn!(%reason, "not ready"),
-            (Ok(()), false) => tracing::info!("ready"),
+        let now = probe(&store).await;
+        match (&now, &state) {
+            (Err(reason), Ok(())) => tracing::warn!(%reason, "not ready"),
+            // The words may differ each time, the kind says something new.
+            (Err(reason), Err(before)) if discriminant(reason) != discriminant(before) => {
+                tracing::warn!(%reason, "not ready");
+            }
+            (Ok(()), Err(_)) => tracing::info!("ready"),
             _ => {}
         }
-        was_ready = state.is_ok();
-        readiness.set(state);
+        readiness.set(now.clone());
+        state = now;
     }
 }
 

@@ -103,7 +103,8 @@ fn every_value_is_documented_and_in_the_schema() {
 }
 
 /// What the schema refuses, so that `helm lint` does too.
-const OUTSIDE_THE_SCHEMA: [(&str, &str); 8] = [
+const OUTSIDE_THE_SCHEMA: [(&str, &str); 9] = [
+    ("database.storage=5K", "does not match pattern"),
     ("replica=3", "additional properties 'replica' not allowed"),
     ("image.tga=1", "additional properties 'tga' not allowed"),
     ("database.kind=mysql", "value must be one of 'statefulset', 'external', 'sqlite'"),
@@ -115,7 +116,7 @@ const OUTSIDE_THE_SCHEMA: [(&str, &str); 8] = [
 ];
 
 /// What values that are good by themselves cannot be together.
-const NOT_TOGETHER: [(&str, &str); 16] = [
+const NOT_TOGETHER: [(&str, &str); 19] = [
     (
         "database.kind=sqlite",
         "replicas: an SQLite file has one program that writes to it, so there can be no second replica, and 2 are asked for",
@@ -149,6 +150,12 @@ const NOT_TOGETHER: [(&str, &str); 16] = [
         "settings.ROSTER_LOG=debug,extraEnv[0].name=ROSTER_LOG",
         "has the variable ROSTER_LOG already; use one of settings and extraEnv",
     ),
+    (
+        "settings.ROSTER_LISTEN=[::]:8181",
+        "settings.ROSTER_LISTEN: the chart sets this variable itself; use 8080",
+    ),
+    ("extraEnv[0].name=TZ,extraEnv[1].name=TZ", "has the variable TZ already; use one of the two"),
+    ("fullnameOverride=a.b", "the name a.b is not that of a Service"),
     ("fullnameOverride=a-name-that-is-a-good-deal-longer-than-that", "has more than 40 characters"),
 ];
 

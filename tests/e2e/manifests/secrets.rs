@@ -29,7 +29,12 @@ fn urls_of_an_external_database_become_secrets() {
         let arguments = [&["--external"], &files[..], &[&namespace.0, "people"]].concat();
         outcome("deploy/kubernetes/make-secrets", &arguments)
     };
-    let refusals = [("", "is empty"), ("postgres://a:\"b@c/d", "a quotation mark or a backslash")];
+    let refusals = [
+        ("", "is empty"),
+        ("postgres://a:\"b@c/d", "a quotation mark or a backslash"),
+        ("postgres://a@c/d\npostgres://a@c/e", "more than one line"),
+        ("not-a-url", "begins with postgres://"),
+    ];
     for (text, reason) in refusals {
         let refused = make([&owner_file, &file("bad", text)]);
         assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
@@ -48,4 +53,15 @@ fn urls_of_an_external_database_become_secrets() {
     let again = make([&owner_file, &app_file]);
     assert!(again.status.success() && told(&again).contains("already"), "{}", told(&again));
     assert_eq!(kept("people", "first-token"), token);
+    let other = make([&owner_file, &file("other", "postgres://roster:two@other.example.com/roster")]);
+    assert!(other.status.code() == Some(1) && told(&other).contains("have other URLs"), "{}", told(&other));
+    assert_eq!(kept("people", "database-url"), app);
+    for (arguments, code, reason) in [
+        (&["--sqlite", &namespace.0, "people", "more"][..], 2, "too many arguments"),
+        (&[&namespace.0, "people", "--sqlite"], 2, "options come first"),
+        (&["--help"], 0, "usage: make-secrets"),
+    ] {
+        let ended = outcome("deploy/kubernetes/make-secrets", arguments);
+        assert!(ended.status.code() == Some(code) && told(&ended).contains(reason), "{}", told(&ended));
+    }
 }

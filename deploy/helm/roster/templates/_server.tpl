@@ -14,7 +14,7 @@
 - name: ROSTER_BOOTSTRAP_TOKEN_FILE
   value: /run/secrets/roster/first-token
 - name: ROSTER_IDLE_TIMEOUT
-  value: {{ .Values.idleTimeout }}
+  value: {{ .Values.idleTimeout | quote }}
 - name: ROSTER_DRAIN_SECONDS
   value: {{ .Values.drainSeconds | quote }}
 - name: ROSTER_SHUTDOWN_SECONDS
