@@ -88,9 +88,13 @@ pub struct Parts {
 ///
 /// The address of the database, or a file of TLS, can't be used.
 pub fn check(config: &ServeConfig) -> Result<(), StartError> {
-    Target::parse(config.database.url.expose()).map_err(StartError::Database)?;
-    let tls = config.server.tls.clone().map(|files| Tls::load(files, &Clock::System)).transpose();
-    tls.map(drop).map_err(StartError::Tls)
+    target(config)?;
+    let tls = config.server.tls.clone().map(|files| Tls::load(files, &Clock::System));
+    tls.transpose().map(drop).map_err(StartError::Tls)
+}
+
+fn target(config: &ServeConfig) -> Result<Target, StartError> {
+    Target::parse(config.database.url.expose()).map_err(StartError::Database)
 }
 
 /// A running service.
@@ -219,7 +223,7 @@ fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, Star
 }
 
 async fn open(config: &ServeConfig, parts: &Parts) -> Result<Store, StartError> {
-    let target = Target::parse(config.database.url.expose()).map_err(StartError::Database)?;
+    let target = target(config)?;
     Store::wait_for(&target, config.database.wait).await?;
     let options = StoreOptions {
         connections: config.database.connections,

@@ -8,10 +8,6 @@ use super::problem::Problem;
 use super::text::{shortened, visible};
 use super::{ClientError, ErrorKind};
 
-/// The problems of status 404, one of a thing and one of an address.
-const NOT_FOUND: &str = "not-found";
-const NO_SUCH_PATH: &str = "no-such-path";
-
 /// An answer that was read to its end.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -44,10 +40,6 @@ impl Answer {
 
     pub(super) fn problem(&self) -> Option<Problem> {
         Problem::read(self.header("content-type"), &self.body)
-    }
-
-    fn is_of(&self, kind: &str) -> bool {
-        self.problem().is_some_and(|problem| problem.slug.as_deref() == Some(kind))
     }
 
     /// What the answer says, in one line.
@@ -88,10 +80,13 @@ impl Answer {
                 ClientError::new(ErrorKind::Refused, message)
             }
             403 => ClientError::new(ErrorKind::Refused, line),
-            404 if self.is_of(NOT_FOUND) => ClientError::new(ErrorKind::No, line),
-            404 if self.is_of(NO_SUCH_PATH) => {
-                ClientError::usage(format!("{line}: the address is not that of Roster's API"))
-            }
+            404 => match self.problem().and_then(|problem| problem.slug).as_deref() {
+                Some("not-found") => ClientError::new(ErrorKind::No, line),
+                Some("no-such-path") => {
+                    ClientError::usage(format!("{line}: the address is not that of Roster's API"))
+                }
+                _ => ClientError::usage(line),
+            },
             409 | 412 => ClientError::new(ErrorKind::Conflict, line),
             408 | 429 | 500.. => ClientError::new(ErrorKind::Unavailable, line),
             _ => ClientError::usage(line),

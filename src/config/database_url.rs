@@ -158,14 +158,16 @@ fn check_postgres(rest: &str) -> Result<(), String> {
     check_host(host, query).map_err(|problem| format!("{problem}; {ENCODE}"))?;
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let known = decode(name).is_some_and(|name| {
-            PARAMETERS.contains(&name.as_str()) || (name.starts_with("options[") && name.ends_with(']'))
-        });
-        if !known {
-            return Err(format!("has the unknown parameter {name:?}; known are {}", PARAMETERS.join(", ")));
-        }
-        if matches!(decode(name).as_deref(), Some("sslmode" | "ssl-mode")) {
-            check_mode(&decode(value).unwrap_or_default())?;
+        match decode(name).unwrap_or_default().as_str() {
+            "sslmode" | "ssl-mode" => check_mode(&decode(value).unwrap_or_default())?,
+            option if option.starts_with("options[") && option.ends_with(']') => {}
+            known if PARAMETERS.contains(&known) => {}
+            _ => {
+                return Err(format!(
+                    "has the unknown parameter {name:?}; known are {}",
+                    PARAMETERS.join(", ")
+                ));
+            }
         }
     }
     Ok(())

@@ -27,27 +27,24 @@ pub(super) async fn probe(store: &Store) -> Result<(), Unready> {
     }
 }
 
-/// Keeps the readiness up to date.
+/// Keeps the readiness up to date. Whoever waits for it is told why, from the start.
 pub(super) async fn watch(store: Store, readiness: Readiness) {
+    // The words of a reason may differ each time; its kind says something new.
+    let kind = |state: &Result<(), Unready>| state.as_ref().err().map(discriminant);
     let mut state = readiness.get();
-    // Who waits for it wants to know why, from the start.
-    if let Err(reason) = &state {
-        tracing::warn!(%reason, "not ready");
-    }
+    let mut told = None;
     loop {
-        tokio::time::sleep(PROBE_INTERVAL).await;
-        let now = probe(&store).await;
-        match (&now, &state) {
-            (Err(reason), Ok(())) => tracing::warn!(%reason, "not ready"),
-            // The words may differ each time, the kind says something new.
-            (Err(reason), Err(before)) if discriminant(reason) != discriminant(before) => {
+        if kind(&state) != told {
+            told = kind(&state);
+            if let Err(reason) = &state {
                 tracing::warn!(%reason, "not ready");
+            } else {
+                tracing::info!("ready");
             }
-            (Ok(()), Err(_)) => tracing::info!("ready"),
-            _ => {}
         }
-        readiness.set(now.clone());
-        state = now;
+        tokio::time::sleep(PROBE_INTERVAL).await;
+        state = probe(&store).await;
+        readiness.set(state.clone());
     }
 }
 

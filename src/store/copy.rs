@@ -86,7 +86,7 @@ impl Store {
     async fn fill(&self, target: &Self, now: i64, progress: Progress<'_>) -> Result<(Tables, Tx), CopyError> {
         let mut source = self.moment().await?;
         let mut tx = target.begin().await?.unlimited();
-        match fill(&mut source, &mut tx, now, progress).await {
+        match copy_all(&mut source, &mut tx, now, progress).await {
             Ok(tables) => Ok((tables, tx)),
             Err(error) => {
                 tx.rollback().await;
@@ -114,7 +114,7 @@ impl Store {
     }
 }
 
-async fn fill(
+async fn copy_all(
     source: &mut Session,
     tx: &mut Tx,
     now: i64,

@@ -7,8 +7,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
 use crate::commands::{Ended, SECRET, call, end};
@@ -184,6 +185,25 @@ async fn a_signal_ends_the_waiting() {
 }
 
 both! {
+    async fn why_it_is_unready_is_in_the_log_from_the_start(engine) {
+        let database = Database::create(engine).await;
+        let mut command = program(&["serve", "--database-url", &database.url, "--migrate", "off"]);
+        command.args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
+        command.args(["--bootstrap-token-file", token_file()]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
+        let told = async {
+            loop {
+                let line: Value = serde_json::from_str(&log.next_line().await.unwrap().unwrap()).unwrap();
+                if line["message"] == "not ready" {
+                    return line["reason"].to_string();
+                }
+            }
+        };
+        let reason = tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+        assert!(reason.contains("0001_directory"), "{reason}");
+    }
+
     async fn without_migrations_it_is_unready_until_the_schema_is_there(engine) {
         let database = Database::create(engine).await;
         let server = Program::serve(&database.url, &["--migrate", "off"]).await;

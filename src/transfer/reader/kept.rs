@@ -51,17 +51,17 @@ pub(super) fn mended(mut object: Map<String, Value>) -> Result<Mended, Vec<Field
     if object.len() != 3 || !["line", "errors"].iter().all(|name| object.contains_key(*name)) {
         return Ok(Mended::Row(object));
     }
-    for (name, mended) in [(ROW, Mended::Row as fn(_) -> _), (CELLS, Mended::Cells)] {
-        match object.remove(name) {
-            Some(Value::Object(row)) => return Ok(mended(row)),
-            Some(_) => {
-                let detail = "is not as it was read, and must be written anew as an object";
-                return Err(vec![FieldError::new(format!("/{name}"), detail)]);
-            }
-            None => {}
+    let is_table = object.contains_key(CELLS);
+    let name = if is_table { CELLS } else { ROW };
+    match object.remove(name) {
+        Some(Value::Object(cells)) if is_table => Ok(Mended::Cells(cells)),
+        Some(Value::Object(row)) => Ok(Mended::Row(row)),
+        Some(_) => {
+            let detail = "is not as it was read, and must be written anew as an object";
+            Err(vec![FieldError::new(format!("/{name}"), detail)])
         }
+        None => Ok(Mended::Row(object)),
     }
-    Ok(Mended::Row(object))
 }
 
 /// The cells of a row by their columns.

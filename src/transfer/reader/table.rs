@@ -96,7 +96,7 @@ fn columns(record: &csv::ByteRecord, options: &ReaderOptions) -> Result<Vec<Colu
             Ok(text) => text.trim().to_owned(),
             Err(error) => return wrong(format!("the column name {}", not_utf8(name, &error))),
         };
-        match column(&header, options, &columns) {
+        match column(header, options, &columns) {
             Ok(column) => columns.push(column),
             Err(detail) => return wrong(detail),
         }
@@ -114,8 +114,7 @@ fn columns(record: &csv::ByteRecord, options: &ReaderOptions) -> Result<Vec<Colu
 }
 
 /// What a column means beside others; the error tells why it can't be.
-fn column(header: &str, options: &ReaderOptions, others: &[Column]) -> Result<Column, String> {
-    let header = header.to_owned();
+fn column(header: String, options: &ReaderOptions, others: &[Column]) -> Result<Column, String> {
     let Some(meaning) = mapped(options, &header) else { return Ok(Column { header, field: None }) };
     let Some(field) = attribute(meaning) else {
         return Err(format!(
@@ -198,7 +197,7 @@ pub(super) fn of_cells(
     let mut errors = Vec::new();
     for (header, cell) in given {
         let place = Place::ROOT.member(header);
-        match column(header, options, &columns) {
+        match column(header.clone(), options, &columns) {
             Err(detail) => Place::ROOT.wrong(&mut errors, format!("has cells that can't be: {detail}")),
             Ok(column) => {
                 match (cell, &column.field) {

@@ -25,19 +25,19 @@ const AFTER_KILL: f64 = 5.0;
 #[test]
 fn a_pod_killed_by_force_fails_only_what_is_in_flight_in_it() {
     let roster = Installation::ready();
-    let mut traffic = Traffic::start(&roster);
     for round in 1..=3 {
+        let traffic = Traffic::start(&roster);
         let victim = name_of(&roster.pods()[0]);
-        traffic.mark();
         roster.kubectl(&["delete", "pod", &victim, "--force", "--grace-period=0", "--wait=false"]);
         let gone = || !roster.pods().iter().any(|pod| name_of(pod) == victim);
         eventually(LIMIT, "the pod is gone", gone);
         let seconds = roster.settled().as_secs_f64();
-        println!("pod {round} was killed by force; replaced after {seconds:.1} s");
+        let what = format!("kill {round} of a pod by force, replaced after {seconds:.1} s");
+        let report = traffic.end(&roster).print(&what);
+        let lost = |kind: &Kind| *kind == Kind::Lost;
+        assert!(report.count().keys().all(lost), "{:#?}", report.failures().collect::<Vec<_>>());
+        report.assert_one_lost_by_each();
     }
-    let report = traffic.end(&roster).print("kill of three pods by force");
-    let lost = |kind: &Kind| *kind == Kind::Lost;
-    assert!(report.count().keys().all(lost), "{:#?}", report.failures().collect::<Vec<_>>());
 }
 
 /// The program in a container is killed: the kubelet starts it again in the same pod. That costs the requests in flight in
