@@ -2,6 +2,7 @@
 
 mod client;
 mod databases;
+mod fd_store;
 mod migrate;
 mod signals;
 mod tokens;
@@ -99,6 +100,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Log(config) => runtime()?.block_on(client::record(config)),
         Command::Login(config) => runtime()?.block_on(client::login(config)),
         Command::Logout(config) => client::logout(&config),
+        Command::FdStore(config) => fd_store::run(config),
         Command::Health(config) => runtime()?.block_on(health(config)),
         Command::Config { serve, settings, json } => {
             print(&if json { config::settings_json(&settings) } else { config::settings_table(&settings) });

@@ -11,6 +11,7 @@ mod credential;
 mod database_url;
 mod definitions;
 mod environment;
+mod fd_store;
 mod grant;
 mod oidc;
 mod output;
@@ -35,6 +36,7 @@ pub use client::{ConnectionConfig, OutputForm, ProfileConfig, RecordConfig, User
 pub use credential::Credential;
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
+pub use fd_store::FdStoreConfig;
 pub use oidc::{IssuerConfig, endpoint};
 pub use output::{completions, manual, settings_json, settings_table};
 pub use server_url::ServerUrl;
@@ -72,6 +74,8 @@ pub enum Command {
     Login(ConnectionConfig),
     /// Remove a saved address with its token.
     Logout(ProfileConfig),
+    /// Hold the port of a server over a crash.
+    FdStore(FdStoreConfig),
     /// Ask a running server whether it is ready.
     Health(HealthConfig),
     /// Print the settings of `serve` and where each came from.
@@ -182,6 +186,7 @@ fn command(subcommand: &Subcommand, sources: &mut Sources<'_>) -> Option<Command
         Subcommand::Log(args) => Command::Log(client::record(sources, args)?),
         Subcommand::Login(args) => Command::Login(client::login(sources, args)?),
         Subcommand::Logout(args) => Command::Logout(client::logout(sources, args)?),
+        Subcommand::FdStore(args) => Command::FdStore(fd_store::fd_store(sources, args)?),
         Subcommand::Health(args) => Command::Health(settings::health(sources, args)?),
         Subcommand::Config(args) => {
             let serve = Box::new(settings::serve(sources, &args.serve)?);

@@ -10,6 +10,7 @@ pub mod api; // handlers of the JSON API and of the ops port
 pub mod app; // what every handler is given
 pub mod auth; // who calls, and what they may do
 pub mod server; // HTTP/1.1 on a socket: limits on connections, drain
+pub mod fd_store; // a process that holds the listening socket over a crash
 pub mod error; // the only place that picks an error's status
 pub mod directory; // reads that share statements
 pub mod transfer; // users in bulk: import, export, copy

@@ -4,14 +4,16 @@ mod application;
 mod background;
 mod bootstrap;
 mod gauges;
+mod listening;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::api::health::Ops;
@@ -27,9 +29,13 @@ use crate::telemetry::Metrics;
 use application::{application, panicked};
 use background::{note_uses, probe, sweep, warn_of_unknown_server, watch};
 use gauges::{count_users, register, register_tls, watch_feed};
+use listening::Public;
 
 /// How long the end waits for the last uses of tokens to be written down.
 const LAST_NOTE: Duration = Duration::from_secs(1);
+
+/// How long the end waits for the fd-store to be told of it.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -105,6 +111,8 @@ pub struct Service {
     tokens: Tokens,
     trigger: ShutdownTrigger,
     public: JoinHandle<server::Outcome>,
+    /// Ends when the fd-store was told that this server ends.
+    deposit: Option<JoinHandle<()>>,
     ops: OpsPort,
     background: Vec<JoinHandle<()>>,
 }
@@ -120,9 +128,8 @@ impl Service {
     pub async fn start(config: &ServeConfig, parts: Parts) -> Result<Self, StartError> {
         let tls = config.server.tls.clone().map(|files| Tls::load(files, &parts.clock)).transpose();
         let (tls, certificates) = tls.map_err(StartError::Tls)?.unzip();
-        let public = reserve(config.server.listen)?;
-        let ops_listener = listen(reserve(config.server.ops_listen)?, config.server.ops_listen)?;
-        let ops_address = local(&ops_listener, config.server.ops_listen)?;
+        let public = Public::reserve(&config.server)?;
+        let (ops_listener, ops_address) = listening::ops(&config.server)?;
         let readiness = Readiness::default();
         let ops = start_ops(ops_listener, &readiness, &parts);
         let store = tokio::select! {
@@ -130,8 +137,8 @@ impl Service {
             () = parts.shutdown.begun() => return Err(StartError::Ended),
         };
         // Only now: before, nothing could be answered, and a refused connection says so at once.
-        let listener = listen(public, config.server.listen)?;
-        let address = local(&listener, config.server.listen)?;
+        let public = public.listen(&config.server).await?;
+        let address = public.address;
         readiness.set(probe(&store).await);
         let tokens = Tokens::new(&store, &parts.clock);
         let mut background = vec![
@@ -158,9 +165,10 @@ impl Service {
         if let Some(tls) = &tls {
             register_tls(&parts.metrics, tls, &stats, &parts.clock);
         }
+        let (listener, deposit) = public.deposit(&parts.shutdown, limits.drain)?;
         tracing::info!(%address, %ops_address, tls = tls.is_some(), "listening");
         let public = tokio::spawn(server::serve(listener, app, tls, limits, parts.shutdown, stats));
-        Ok(Self { address, ops_address, store, tokens, trigger: parts.trigger, public, ops, background })
+        Ok(Self { address, ops_address, store, tokens, trigger: parts.trigger, public, deposit, ops, background })
     }
 
     /// Where the public port listens.
@@ -186,12 +194,15 @@ impl Service {
     /// Waits for the end and tidies up: public port, ops port, background work, database.
     pub async fn ended(self) {
         let cut = self.public.await.map_or(0, |outcome| outcome.cut);
+        if let Some(deposit) = self.deposit {
+            let _ = timeout(LAST_WORD, deposit).await;
+        }
         self.ops.trigger.trigger();
         let _ = self.ops.task.await;
         for task in self.background {
             task.abort();
         }
-        let noted = tokio::time::timeout(LAST_NOTE, self.tokens.note_uses()).await;
+        let noted = timeout(LAST_NOTE, self.tokens.note_uses()).await;
         let error = match noted {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
@@ -203,23 +214,6 @@ impl Service {
         self.store.close().await;
         tracing::info!(connections_cut = cut, "ended");
     }
-}
-
-/// Takes the port without accepting yet.
-fn reserve(address: SocketAddr) -> Result<TcpSocket, StartError> {
-    let failed = |error| StartError::Listen(address, error);
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(failed)?;
-    socket.set_reuseaddr(true).map_err(failed)?;
-    socket.bind(address).map_err(failed)?;
-    Ok(socket)
-}
-
-fn listen(socket: TcpSocket, address: SocketAddr) -> Result<TcpListener, StartError> {
-    socket.listen(4096).map_err(|error| StartError::Listen(address, error))
-}
-
-fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
-    listener.local_addr().map_err(|error| StartError::Listen(address, error))
 }
 
 async fn open(config: &ServeConfig, parts: &Parts) -> Result<Store, StartError> {

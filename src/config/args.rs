@@ -6,7 +6,7 @@
 pub(super) mod callers;
 mod choices;
 pub(super) mod client;
-mod network;
+pub(super) mod network;
 mod texts;
 pub(super) mod transfer;
 
@@ -19,7 +19,7 @@ use super::oidc::OidcArgs;
 use callers::{CallerArgs, TokenArgs};
 use choices::Choices;
 use client::{LoginArgs, LogoutArgs, RecordArgs, UsersArgs};
-use network::{ProxyArgs, TlsArgs};
+use network::{FdStoreArgs, ProxyArgs, RunFdStoreArgs, TlsArgs};
 use texts::{AFTER_HELP, INTRODUCTION};
 use transfer::{BackupArgs, CopyArgs, ExportArgs, ImportArgs};
 
@@ -93,6 +93,8 @@ pub(super) enum Subcommand {
     /// Works on the database itself, whether a server runs or not, so that nobody is ever locked out.
     Token(TokenArgs),
 
+    FdStore(RunFdStoreArgs),
+
     /// Ask a running server whether it is ready, for the health check of a container
     ///
     /// Asks /readyz on the operations address. Exit code 0 means ready, 1 means not ready.
@@ -137,6 +139,8 @@ pub(super) struct ServeArgs {
     pub(super) pool: PoolArgs,
     #[command(flatten)]
     pub(super) listen: ListenArgs,
+    #[command(flatten)]
+    pub(super) fd_store: FdStoreArgs,
     #[command(flatten)]
     pub(super) proxies: ProxyArgs,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use super::sources::Sources;
 use super::tls::{TlsFiles, tls};
 use super::values::{
     address, boolean, duration, log_filter, log_format, migrate_at_start, number, optional_duration,
-    positive_duration,
+    positive_duration, store_name,
 };
 use crate::address::TrustedProxies;
 use crate::telemetry::LogFormat;
@@ -61,6 +61,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The address of the operations endpoints; port 0 picks a free one.
     pub ops_listen: SocketAddr,
+    /// The name of the fd-store that holds the API's port over a crash, if there is one.
+    pub fd_store: Option<String>,
     /// The proxies whose word about their clients is believed.
     pub trusted_proxies: TrustedProxies,
     /// Certificate and key of the API; `None` is plain HTTP.
@@ -202,7 +204,8 @@ pub(super) fn target(
 fn server(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<ServerConfig> {
     let (limits, end) = (&args.limits, &args.shutdown);
     let addresses = addresses(sources, &args.listen, address);
-    let proxies = &args.proxies;
+    let (store, proxies) = (&args.fd_store, &args.proxies);
+    let fd_store = sources.written(field!(store.fd_store), store_name);
     let trusted_proxies = sources.written(field!(proxies.trusted_proxies), TrustedProxies::parse);
     let tls = tls(sources, args);
     let header_timeout = sources.written(field!(limits.header_timeout), positive_duration);
@@ -217,6 +220,7 @@ fn server(sources: &mut Sources<'_>, args: &ServeArgs) -> Option<ServerConfig> {
     Some(ServerConfig {
         listen,
         ops_listen,
+        fd_store: fd_store?,
         trusted_proxies: trusted_proxies?,
         tls: tls.ok()?,
         header_timeout: header_timeout?,
@@ -246,7 +250,7 @@ fn demo_address(text: &str) -> Result<SocketAddr, String> {
     Some(address(text)?).filter(|address| address.ip().is_loopback()).ok_or_else(|| problem.to_owned())
 }
 
-fn log(sources: &mut Sources<'_>, args: &LogArgs) -> Option<LogConfig> {
+pub(super) fn log(sources: &mut Sources<'_>, args: &LogArgs) -> Option<LogConfig> {
     let format = sources.written(field!(args.log_format), log_format);
     let filter = sources.written(field!(args.log), log_filter);
     Some(LogConfig { format: format?, filter: filter? })

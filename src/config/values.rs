@@ -134,3 +134,11 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests;
+
+/// The name of an fd-store; empty is none. It fits into the address of a Unix socket (unix(7)).
+pub(super) fn store_name(text: &str) -> Result<Option<String>, String> {
+    if text.len() > 64 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("is not a name of 1 to 64 visible ASCII characters".to_owned());
+    }
+    Ok(Some(text.to_owned()).filter(|_| !text.is_empty()))
+}

@@ -16,6 +16,7 @@ mod demo;
 mod differential;
 mod dockerfile;
 mod faults;
+mod fd_store;
 mod feed;
 mod feed_order;
 mod filter_strategies;

@@ -4,6 +4,7 @@
 pub(super) fn companions(id: &str) -> &'static [(&'static str, &'static str)] {
     match id {
         "oidc_issuers_file" => &[],
+        "fd_store" | "log" | "log_format" => &[("ROSTER_FD_STORE", "roster")],
         "tls_cert" => &[("ROSTER_TLS_KEY", "tls.key")],
         "tls_key" => &[("ROSTER_TLS_CERT", "tls.crt")],
         id if id.starts_with("oidc_") => {

@@ -1,0 +1,153 @@
+//! The side of the server, which never fails for want of a store.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
+
+use rustix::net::sockopt;
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::message::{Received, receive, send};
+use super::peer::{address, check};
+
+/// How long a store may take to say what it holds.
+const GREETING: Duration = Duration::from_secs(1);
+
+/// Pause before a store is looked for again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The connection to a store, if there is one, and what it held.
+#[derive(Debug)]
+pub struct Held {
+    name: String,
+    store: Option<UnixStream>,
+    listener: Option<TcpListener>,
+}
+
+/// A socket that a store holds; dropped, it stays held for the next server.
+#[derive(Debug)]
+pub struct Deposit {
+    release: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// Asks a store for the socket that a server before this one has left there. A store that can't be reached is looked for
+/// again by [`Held::deposit`].
+pub async fn take(name: &str, address: SocketAddr) -> Held {
+    let (store, found) = match greeted(name).await {
+        Ok((store, found)) => (Some(store), found),
+        Err(error) => {
+            tracing::warn!(name, %error, "the fd-store cannot be reached, going on without it");
+            (None, None)
+        }
+    };
+    let listener = found.and_then(|found| match usable(found, address) {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!(%error, "what the fd-store holds is of no use");
+            None
+        }
+    });
+    Held { name: name.to_owned(), store, listener }
+}
+
+impl Held {
+    /// The socket of the server before this one, if there is any on the same address.
+    pub fn listener(&mut self) -> Option<TcpListener> {
+        self.listener.take()
+    }
+
+    /// Gives the store the socket of this server.
+    ///
+    /// # Errors
+    ///
+    /// There are too many open files.
+    pub fn deposit(self, listener: &TcpListener) -> io::Result<Deposit> {
+        let listener = listener.as_fd().try_clone_to_owned()?;
+        let (release, released) = oneshot::channel();
+        let task = tokio::spawn(keep(self.name, self.store, listener, released));
+        Ok(Deposit { release, task })
+    }
+}
+
+impl Deposit {
+    /// Has the store let go.
+    pub async fn withdraw(self) {
+        // Fails only when the task is gone, and what it held with it.
+        let _ = self.release.send(());
+        let _ = self.task.await;
+    }
+}
+
+/// Keeps the socket in the store, in the next one too when a store ends, until it is released.
+async fn keep(
+    name: String,
+    mut store: Option<UnixStream>,
+    listener: OwnedFd,
+    mut released: oneshot::Receiver<()>,
+) {
+    loop {
+        let connected = tokio::select! {
+            _ = &mut released => return,
+            connected = connection(store.take(), &name) => connected,
+        };
+        if send(&connected, Some(listener.as_fd())).await.is_err() {
+            continue;
+        }
+        tokio::select! {
+            released = &mut released => {
+                // A sender that is dropped belongs to a server that fails.
+                if released.is_ok() {
+                    let _ = send(&connected, None).await;
+                }
+                return;
+            }
+            _ = receive(&connected) => tracing::warn!("the fd-store is gone, waiting for the next"),
+        }
+    }
+}
+
+/// The one that is there, or the next.
+async fn connection(store: Option<UnixStream>, name: &str) -> UnixStream {
+    if let Some(store) = store {
+        return store;
+    }
+    loop {
+        sleep(RETRY).await;
+        if let Ok((store, _)) = greeted(name).await {
+            return store;
+        }
+    }
+}
+
+/// Connects, and hears what the store holds.
+async fn greeted(name: &str) -> io::Result<(UnixStream, Option<OwnedFd>)> {
+    let greeting = async {
+        let store = UnixStream::connect(address(name)).await?;
+        check(&store)?;
+        match receive(&store).await? {
+            Received::Descriptor(found) => Ok((store, Some(found))),
+            Received::Nothing => Ok((store, None)),
+            Received::End => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    };
+    timeout(GREETING, greeting).await?
+}
+
+/// The same listener as this server would make.
+fn usable(found: OwnedFd, address: SocketAddr) -> io::Result<TcpListener> {
+    if !sockopt::socket_acceptconn(&found)? {
+        return Err(io::Error::other("it does not listen"));
+    }
+    let listener = std::net::TcpListener::from(found);
+    let held = listener.local_addr()?;
+    if held.ip() != address.ip() || ![0, held.port()].contains(&address.port()) {
+        return Err(io::Error::other(format!("it listens on {held}, not on {address}")));
+    }
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}

@@ -1,0 +1,169 @@
+//! Both sides through a real Unix socket; "a crash" is a server's side that is dropped.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::{Deposit, Store, take};
+
+const LIMIT: Duration = Duration::from_secs(10);
+/// Long enough that a test can ask meanwhile, short enough to be waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+struct Place {
+    name: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        Self { name: format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)) }
+    }
+
+    fn store(&self) -> JoinHandle<()> {
+        tokio::spawn(Store::bind(&self.name).unwrap().with_patience(PATIENCE).run())
+    }
+
+    /// A server as it starts, on the socket that is held if there is one.
+    async fn server(&self, address: SocketAddr) -> Server {
+        let mut held = take(&self.name, address).await;
+        let (listener, taken) = match held.listener() {
+            Some(listener) => (listener, true),
+            None => (TcpListener::bind(address).await.unwrap(), false),
+        };
+        let deposit = held.deposit(&listener).unwrap();
+        Server { listener, deposit, taken }
+    }
+}
+
+struct Server {
+    listener: TcpListener,
+    deposit: Deposit,
+    taken: bool,
+}
+
+impl Server {
+    fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
+    async fn answers(&self) {
+        let (mut client, _) = timeout(LIMIT, self.listener.accept()).await.unwrap().unwrap();
+        client.write_all(b"!").await.unwrap();
+    }
+}
+
+fn any() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+/// Waits until somebody listens, or nobody does.
+async fn until_listening(address: SocketAddr, listening: bool) {
+    let reached = async {
+        while TcpStream::connect(address).await.is_ok() != listening {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(LIMIT, reached).await.unwrap();
+}
+
+/// Waits until the store holds the socket: a server that is gone at once may not have got so far.
+async fn held(server: &Server) {
+    let address = server.address();
+    let _client = TcpStream::connect(address).await.unwrap();
+    sleep(PATIENCE / 5).await;
+}
+
+#[tokio::test]
+async fn who_connects_after_a_crash_is_answered_by_the_next_server() {
+    let place = Place::new();
+    let _store = place.store();
+    let first = place.server(any()).await;
+    assert!(!first.taken);
+    held(&first).await;
+    let address = first.address();
+    drop(first);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let next = place.server(address).await;
+    assert!(next.taken);
+    // The one of `held` was never accepted either.
+    next.answers().await;
+    next.answers().await;
+    assert_eq!(timeout(LIMIT, client.read_u8()).await.unwrap().unwrap(), b'!');
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_come_back_is_given_up() {
+    let place = Place::new();
+    let _store = place.store();
+    let server = place.server(any()).await;
+    held(&server).await;
+    let address = server.address();
+    drop(server);
+    until_listening(address, false).await;
+    assert!(!place.server(address).await.taken);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_in_order_leaves_nothing() {
+    let place = Place::new();
+    let store = Store::bind(&place.name).unwrap().with_patience(LIMIT);
+    let _store = tokio::spawn(store.run());
+    let Server { listener, deposit, .. } = place.server(any()).await;
+    let address = listener.local_addr().unwrap();
+    deposit.withdraw().await;
+    drop(listener);
+    timeout(PATIENCE * 4, until_listening(address, false)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_is_started_again_gets_the_socket_again() {
+    let place = Place::new();
+    let store = place.store();
+    let server = place.server(any()).await;
+    held(&server).await;
+    store.abort();
+    let _ = store.await;
+    let address = server.address();
+    assert!(TcpStream::connect(address).await.is_ok(), "the server needs no store");
+    let _store = place.store();
+    // A server looks for a store once a second.
+    sleep(Duration::from_millis(2_500)).await;
+    drop(server);
+    assert!(place.server(address).await.taken);
+}
+
+#[tokio::test]
+async fn a_server_starts_without_a_store_and_with_one_that_is_silent() {
+    let place = Place::new();
+    assert!(!place.server(any()).await.taken);
+    let silent = UnixListener::bind(super::peer::address(&place.name)).unwrap();
+    assert!(!timeout(LIMIT, place.server(any())).await.unwrap().taken);
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_socket_on_another_address_is_not_taken() {
+    let place = Place::new();
+    let _store = place.store();
+    let first = place.server(any()).await;
+    held(&first).await;
+    drop(first);
+    let server = place.server("127.0.0.2:0".parse().unwrap()).await;
+    assert!(!server.taken && server.address().ip().to_string() == "127.0.0.2");
+}
+
+#[tokio::test]
+async fn a_name_is_of_one_store_at_a_time() {
+    let place = Place::new();
+    let store = Store::bind(&place.name).unwrap();
+    let refused = Store::bind(&place.name).unwrap_err().to_string();
+    assert!(refused.contains(&place.name) && refused.contains("in use"), "{refused}");
+    drop(store);
+    Store::bind(&place.name).unwrap();
+}
