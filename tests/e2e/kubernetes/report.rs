@@ -20,6 +20,8 @@ pub(crate) struct Sum {
 pub(crate) struct Failure {
     /// Seconds from the mark to its end.
     pub(crate) at: f64,
+    /// Seconds from its beginning to its end.
+    took: f64,
     /// Who sent it: no other client of this load has the name.
     pub(crate) client: String,
     why: String,
@@ -42,6 +44,9 @@ pub(crate) enum Kind {
     Door(u16),
 }
 
+/// Seconds in which the end of a connection reaches who is about to use it.
+const HEARD: f64 = 0.05;
+
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) inside: Sum,
@@ -58,7 +63,8 @@ impl Sum {
             // The name of the user that it would have created: the load's prefix, the client's number, the request's.
             let client = text("failure").rsplit_once('-').unwrap().0.to_owned();
             let at = failure["second"].as_f64().unwrap() - mark;
-            self.failures.push(Failure { at, client, why: text("why").to_owned() });
+            let took = failure["took_ms"].as_f64().unwrap() / 1000.0;
+            self.failures.push(Failure { at, took, client, why: text("why").to_owned() });
         }
         self.p99_ms = self.p99_ms.max(seen.p99_ms);
     }
@@ -144,6 +150,23 @@ impl Report {
         for failure in self.failures().filter(|failure| failure.kind() == Kind::Lost) {
             assert!(clients.insert(&failure.client), "a second request in flight was lost: {failure:?}");
         }
+    }
+
+    /// Nothing failed but what was in flight when something died: one request of a client, and all that failed in one
+    /// place had a moment in common. Places have clocks of their own.
+    pub(crate) fn assert_in_flight_at_one_moment(&self) {
+        let mut clients = BTreeSet::new();
+        let mut moments = BTreeMap::<&str, (f64, f64)>::new();
+        for failure in self.failures() {
+            let in_flight = matches!(failure.kind(), Kind::Lost | Kind::Door(502));
+            assert!(in_flight && clients.insert(&failure.client), "{failure:?}");
+            let (place, _) = failure.client.rsplit_once('-').unwrap();
+            let (begun, ended) = moments.entry(place).or_insert((f64::MIN, f64::MAX));
+            *begun = begun.max(failure.at - failure.took);
+            *ended = ended.min(failure.at);
+        }
+        let apart = moments.values().any(|(begun, ended)| *begun > ended + HEARD);
+        assert!(!apart, "{moments:?}: {:#?}", self.failures().collect::<Vec<_>>());
     }
 
     /// Seconds from the mark to the first failure, and to the last.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::render::{all, find, kind, list, name, pod};
+use super::render::{all, chart, find, kind, list, name, objects, pod};
 
 /// The rules of Pod Security `restricted`, and ours: a read-only root, no token of the cluster, nothing injected, limits.
 fn problems(pod: &Value) -> Vec<String> {
@@ -63,6 +63,26 @@ fn the_plain_name_is_that_of_application_pods_alone() {
             assert_eq!(application, plain, "{render}: {} {}", kind(object), name(object));
         }
     }
+}
+
+/// Beside each server runs what holds its port, of the same image and by the same name.
+#[test]
+fn every_server_has_its_fd_store() {
+    let name = |container: &Value| {
+        let mut env = list(&container["env"]).iter();
+        env.find(|one| one["name"] == "ROSTER_FD_STORE").map(|one| one["value"].clone())
+    };
+    for (render, objects) in all() {
+        let pod = find(&objects, "Deployment", "roster")["spec"]["template"].clone();
+        assert_eq!(pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"], "roster");
+        let (store, server) = (&pod["spec"]["initContainers"][0], &pod["spec"]["containers"][0]);
+        assert_eq!((&store["args"], &store["restartPolicy"]), (&json!(["fd-store"]), &json!("Always")));
+        assert_eq!(store["image"], server["image"], "{render}");
+        assert!(name(store).is_some() && name(store) == name(server), "{render}");
+    }
+    let without = objects(&chart(&["fdStore.enabled=false"]));
+    let pod = &find(&without, "Deployment", "roster")["spec"]["template"]["spec"];
+    assert_eq!((&pod["initContainers"], name(&pod["containers"][0])), (&Value::Null, None));
 }
 
 fn seconds(container: &Value, variable: &str) -> i64 {

@@ -1,5 +1,9 @@
 {{/* The server's environment. */}}
 {{- define "roster.env" -}}
+{{- if .Values.fdStore.enabled -}}
+- name: ROSTER_FD_STORE
+  value: roster
+{{ end -}}
 {{- if eq .Values.database.kind "sqlite" -}}
 - name: ROSTER_DATABASE_URL
   value: sqlite:/data/roster.db
