@@ -40,9 +40,9 @@ fn a_pod_killed_by_force_fails_only_what_is_in_flight_in_it() {
 /// has who connects wait.
 #[test]
 fn a_killed_process_fails_only_what_is_in_flight_in_it() {
-    let roster = Installation::ready();
+    let (roster, killer) = (never_crashed(), Killer::new());
     for victim in roster.pods() {
-        let report = kill(&roster, &victim, "containerStatuses").print("kill -9 of a pod's server");
+        let report = kill(&roster, &killer, &victim, "containerStatuses").print("kill -9 of a pod's server");
         report.assert_in_flight_at_one_moment();
         assert!(report.inside.ok > 100 && report.outside.ok > 50, "hardly any load: {report:?}");
     }
@@ -50,17 +50,27 @@ fn a_killed_process_fails_only_what_is_in_flight_in_it() {
 
 #[test]
 fn a_killed_fd_store_fails_nothing() {
-    let roster = Installation::ready();
+    let (roster, killer) = (never_crashed(), Killer::new());
     let victim = &roster.pods()[0];
-    kill(&roster, victim, "initContainerStatuses").print("kill -9 of a pod's fd-store").assert_none_failed();
+    let report = kill(&roster, &killer, victim, "initContainerStatuses").print("kill -9 of a pod's fd-store");
+    report.assert_none_failed();
     // The next one has the socket too.
     let victim = &roster.pods().into_iter().find(|pod| name_of(pod) == name_of(victim)).unwrap();
-    let report = kill(&roster, victim, "containerStatuses").print("kill -9 of its server after that");
+    let report = kill(&roster, &killer, victim, "containerStatuses").print("kill -9 of its server after that");
     report.assert_in_flight_at_one_moment();
 }
 
+/// The kubelet starts a container at once after its first crash within ten minutes, and makes a pause after others.
+fn never_crashed() -> Installation {
+    let roster = Installation::ready();
+    roster.kubectl(&["rollout", "restart", "deployment/roster"]);
+    roster.rolled_out();
+    roster.settled();
+    roster
+}
+
 /// Kills the only container with such a status, under load.
-fn kill(roster: &Installation, victim: &Value, statuses: &str) -> Report {
+fn kill(roster: &Installation, killer: &Killer, victim: &Value, statuses: &str) -> Report {
     let mut traffic = Traffic::start(roster);
     let name = name_of(victim);
     let restarts = || {
@@ -68,9 +78,10 @@ fn kill(roster: &Installation, victim: &Value, statuses: &str) -> Report {
         pod["status"][statuses][0]["restartCount"].as_u64().unwrap()
     };
     let before = restarts();
-    let killer = Killer::new(&victim["spec"]["nodeName"]);
+    let node = victim["spec"]["nodeName"].as_str().unwrap();
+    let container = victim["status"][statuses][0]["containerID"].as_str().unwrap();
     traffic.mark();
-    killer.kill(victim["status"][statuses][0]["containerID"].as_str().unwrap());
+    killer.kill(node, container);
     let start = Instant::now();
     eventually(LIMIT, "the container was started again", || restarts() > before);
     let again = start.elapsed().as_secs_f64();
@@ -157,30 +168,29 @@ fn the_node_of_the_database_dies_and_comes_back() {
     report.assert_one_lost_by_each();
 }
 
-/// A pod that sees the processes of its node.
+/// Makes pods that see the processes of their nodes, in a namespace of its own.
 struct Killer {
-    node: String,
+    namespace: String,
 }
 
-const TOOLS: &str = "roster-e2e-tools";
-
 impl Killer {
-    fn new(node: &Value) -> Self {
+    fn new() -> Self {
+        let namespace = fresh("roster-e2e-tools");
         apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
-            "name": TOOLS, "labels": { "pod-security.kubernetes.io/enforce": "privileged" },
+            "name": namespace, "labels": { "pod-security.kubernetes.io/enforce": "privileged" },
         } }));
-        Self { node: node.as_str().unwrap().to_owned() }
+        Self { namespace }
     }
 
     /// Sends SIGKILL to the processes of a container.
-    fn kill(&self, container: &str) {
+    fn kill(&self, node: &str, container: &str) {
         let id = container.rsplit('/').next().unwrap();
         let script = format!(
             "killed=1; for process in /proc/[0-9]*; do if grep -q {id} $process/cgroup 2>/dev/null; then \
              kill -9 ${{process#/proc/}} && killed=0; fi; done; exit $killed"
         );
         let name = fresh("killer");
-        let mut killer = pod(TOOLS, &name, Some(&self.node), "postgres:17", &["-c".to_owned(), script]);
+        let mut killer = pod(&self.namespace, &name, Some(node), "postgres:17", &["-c".to_owned(), script]);
         let spec = &mut killer["spec"];
         spec["hostPID"] = json!(true);
         spec["volumes"] = json!([]);
@@ -191,7 +201,7 @@ impl Killer {
             json!({ "runAsUser": 0, "capabilities": { "add": ["KILL"] } });
         apply(&killer);
         let phase = || {
-            let pod = ask(&["get", "pod", &name, "--namespace", TOOLS]);
+            let pod = ask(&["get", "pod", &name, "--namespace", &self.namespace]);
             pod["status"]["phase"].as_str().unwrap_or_default().to_owned()
         };
         eventually(LIMIT, "the killer has done its work", || {
@@ -203,7 +213,7 @@ impl Killer {
 
 impl Drop for Killer {
     fn drop(&mut self) {
-        let arguments = ["delete", "namespace", TOOLS, "--wait=false", "--ignore-not-found"];
+        let arguments = ["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"];
         let _ = crate::shell::outcome("kubectl", &arguments);
     }
 }
