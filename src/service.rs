@@ -27,8 +27,8 @@ use crate::store::migrate::MigrateError;
 use crate::store::{OpenError, Store, StoreOptions, Target};
 use crate::telemetry::Metrics;
 use application::{application, panicked};
-use background::{note_uses, probe, sweep, warn_of_unknown_server, watch};
-use gauges::{count_users, register, register_tls, watch_feed};
+use background::{probe, routine};
+use gauges::{register, register_tls};
 use listening::Public;
 
 /// How long the end waits for the last uses of tokens to be written down.
@@ -141,21 +141,7 @@ impl Service {
         let address = public.address;
         readiness.set(probe(&store).await);
         let tokens = Tokens::new(&store, &parts.clock);
-        let mut background = vec![
-            tokio::spawn(watch(store.clone(), readiness.clone())),
-            tokio::spawn(sweep(store.clone(), parts.clock.clone())),
-            tokio::spawn(note_uses(tokens.clone())),
-            tokio::spawn(count_users(store.clone(), readiness.clone(), parts.metrics.clone())),
-            tokio::spawn(watch_feed(
-                store.clone(),
-                readiness.clone(),
-                parts.metrics.clone(),
-                parts.clock.clone(),
-            )),
-        ];
-        if config.read_only {
-            background.push(tokio::spawn(warn_of_unknown_server(store.clone())));
-        }
+        let mut background = routine(config, &store, &tokens, &readiness, &parts);
         background.extend(bootstrap::begin(config, &store, &parts).await);
         background.extend(certificates.map(|watch| tokio::spawn(watch.run())));
         let stats = Arc::new(ServerStats::default());
@@ -168,7 +154,17 @@ impl Service {
         let (listener, deposit) = public.deposit(&parts.shutdown, limits.drain)?;
         tracing::info!(%address, %ops_address, tls = tls.is_some(), "listening");
         let public = tokio::spawn(server::serve(listener, app, tls, limits, parts.shutdown, stats));
-        Ok(Self { address, ops_address, store, tokens, trigger: parts.trigger, public, deposit, ops, background })
+        Ok(Self {
+            address,
+            ops_address,
+            store,
+            tokens,
+            trigger: parts.trigger,
+            public,
+            deposit,
+            ops,
+            background,
+        })
     }
 
     /// Where the public port listens.

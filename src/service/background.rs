@@ -3,9 +3,14 @@
 use std::mem::discriminant;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
+use super::Parts;
+use super::gauges::{count_users, watch_feed};
 use crate::app::{Readiness, Unready};
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
+use crate::config::ServeConfig;
 use crate::store::Store;
 use crate::store::migrate::MigrateError;
 
@@ -16,6 +21,32 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 
 /// How often it is written down when tokens were last used.
 const NOTE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// What goes on as long as the service runs.
+pub(super) fn routine(
+    config: &ServeConfig,
+    store: &Store,
+    tokens: &Tokens,
+    readiness: &Readiness,
+    parts: &Parts,
+) -> Vec<JoinHandle<()>> {
+    let mut background = vec![
+        tokio::spawn(watch(store.clone(), readiness.clone())),
+        tokio::spawn(sweep(store.clone(), parts.clock.clone())),
+        tokio::spawn(note_uses(tokens.clone())),
+        tokio::spawn(count_users(store.clone(), readiness.clone(), parts.metrics.clone())),
+        tokio::spawn(watch_feed(
+            store.clone(),
+            readiness.clone(),
+            parts.metrics.clone(),
+            parts.clock.clone(),
+        )),
+    ];
+    if config.read_only {
+        background.push(tokio::spawn(warn_of_unknown_server(store.clone())));
+    }
+    background
+}
 
 /// Whether requests can be answered: the database is there and its schema is new enough.
 pub(super) async fn probe(store: &Store) -> Result<(), Unready> {
@@ -28,7 +59,7 @@ pub(super) async fn probe(store: &Store) -> Result<(), Unready> {
 }
 
 /// Keeps the readiness up to date. Whoever waits for it is told why, from the start.
-pub(super) async fn watch(store: Store, readiness: Readiness) {
+async fn watch(store: Store, readiness: Readiness) {
     // The words of a reason may differ each time; its kind says something new.
     let kind = |state: &Result<(), Unready>| state.as_ref().err().map(discriminant);
     let mut state = readiness.get();
@@ -49,7 +80,7 @@ pub(super) async fn watch(store: Store, readiness: Readiness) {
 }
 
 /// Says at the start of a server that only reads that the feed may stand still.
-pub(super) async fn warn_of_unknown_server(store: Store) {
+async fn warn_of_unknown_server(store: Store) {
     if let Ok(true) = store.is_on_unknown_server().await {
         tracing::warn!(
             "the database was restored to a server that its journal does not know, and this process only reads: until \
@@ -59,7 +90,7 @@ pub(super) async fn warn_of_unknown_server(store: Store) {
 }
 
 /// Clears away old answers.
-pub(super) async fn sweep(store: Store, clock: Clock) {
+async fn sweep(store: Store, clock: Clock) {
     loop {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         if let Err(error) = store.forget_old_keys(clock.now()).await {
@@ -69,7 +100,7 @@ pub(super) async fn sweep(store: Store, clock: Clock) {
 }
 
 /// Writes down when tokens were last used.
-pub(super) async fn note_uses(tokens: Tokens) {
+async fn note_uses(tokens: Tokens) {
     loop {
         tokio::time::sleep(NOTE_INTERVAL).await;
         if let Err(error) = tokens.note_uses().await {

@@ -56,7 +56,8 @@ fn a_killed_fd_store_fails_nothing() {
     report.assert_none_failed();
     // The next one has the socket too.
     let victim = &roster.pods().into_iter().find(|pod| name_of(pod) == name_of(victim)).unwrap();
-    let report = kill(&roster, &killer, victim, "containerStatuses").print("kill -9 of its server after that");
+    let report =
+        kill(&roster, &killer, victim, "containerStatuses").print("kill -9 of its server after that");
     report.assert_in_flight_at_one_moment();
 }
 
