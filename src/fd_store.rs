@@ -4,9 +4,9 @@
 //!
 //! The two speak over a Unix socket in the abstract namespace of Linux (unix(7)), which is that of the network: the
 //! containers of a pod share it, and no volume is needed. It knows no permissions, so that each side looks at the user of
-//! the other. One message at a time, each of one byte with or without a descriptor (`SCM_RIGHTS`): the store begins, with
-//! the socket that it holds or with nothing. After that the server gives it a socket to hold, or, with nothing, has it let
-//! go. A connection that ends without that is a crash.
+//! the other. The store begins, with the socket that it holds (`SCM_RIGHTS`) or with nothing. The server then gives it a
+//! socket to hold; in the end, it has the store let go, which the store answers. A connection that ends without that is a
+//! crash.
 
 mod message;
 mod peer;
@@ -16,4 +16,4 @@ mod store;
 mod tests;
 
 pub use server::{Deposit, Held, take};
-pub use store::{BindError, Store};
+pub use store::{BindError, PATIENCE, Store};

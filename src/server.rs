@@ -21,6 +21,7 @@ pub use tls::Tls;
 
 use crate::address::PeerAddress;
 use acceptor::Acceptor;
+pub use acceptor::Listener;
 use axum::Router;
 use exchange::Connection;
 use guard::Guard;
@@ -35,7 +36,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::OwnedSemaphorePermit,
     task::{JoinError, JoinSet},
     time::{sleep, timeout},
@@ -94,7 +95,7 @@ pub struct Outcome {
 /// idle connections, and returns when the requests under way are finished, at the latest after
 /// [`Limits::deadline`]. Nothing that happens on one connection ends it earlier.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     app: Router,
     tls: Option<Tls>,
     limits: Limits,
@@ -102,7 +103,7 @@ pub async fn serve(
     stats: Arc<ServerStats>,
 ) -> Outcome {
     let mut server = Server {
-        acceptor: Acceptor::new(listener, limits.max_connections, Arc::clone(&stats)),
+        acceptor: Acceptor::new(listener.into(), limits.max_connections, Arc::clone(&stats)),
         app,
         tls,
         limits: Arc::new(limits),
@@ -168,6 +169,7 @@ impl Server {
     }
 
     async fn finish(mut self) -> Outcome {
+        self.acceptor.withdraw().await;
         // What the system has taken in already would be reset together with the listener.
         for _ in 0..LAST_ACCEPT.1 {
             let Ok((socket, peer, slot)) = timeout(LAST_ACCEPT.0, self.acceptor.next()).await else { break };

@@ -34,9 +34,6 @@ use listening::Public;
 /// How long the end waits for the last uses of tokens to be written down.
 const LAST_NOTE: Duration = Duration::from_secs(1);
 
-/// How long the end waits for the fd-store to be told of it.
-const LAST_WORD: Duration = Duration::from_secs(1);
-
 /// Why the service does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -111,8 +108,6 @@ pub struct Service {
     tokens: Tokens,
     trigger: ShutdownTrigger,
     public: JoinHandle<server::Outcome>,
-    /// Ends when the fd-store was told that this server ends.
-    deposit: Option<JoinHandle<()>>,
     ops: OpsPort,
     background: Vec<JoinHandle<()>>,
 }
@@ -137,7 +132,7 @@ impl Service {
             () = parts.shutdown.begun() => return Err(StartError::Ended),
         };
         // Only now: before, nothing could be answered, and a refused connection says so at once.
-        let public = public.listen(&config.server).await?;
+        let public = public.listen(config.server.listen).await?;
         let address = public.address;
         readiness.set(probe(&store).await);
         let tokens = Tokens::new(&store, &parts.clock);
@@ -151,20 +146,10 @@ impl Service {
         if let Some(tls) = &tls {
             register_tls(&parts.metrics, tls, &stats, &parts.clock);
         }
-        let (listener, deposit) = public.deposit(&parts.shutdown, limits.drain)?;
+        let listener = public.deposit()?;
         tracing::info!(%address, %ops_address, tls = tls.is_some(), "listening");
         let public = tokio::spawn(server::serve(listener, app, tls, limits, parts.shutdown, stats));
-        Ok(Self {
-            address,
-            ops_address,
-            store,
-            tokens,
-            trigger: parts.trigger,
-            public,
-            deposit,
-            ops,
-            background,
-        })
+        Ok(Self { address, ops_address, store, tokens, trigger: parts.trigger, public, ops, background })
     }
 
     /// Where the public port listens.
@@ -190,9 +175,6 @@ impl Service {
     /// Waits for the end and tidies up: public port, ops port, background work, database.
     pub async fn ended(self) {
         let cut = self.public.await.map_or(0, |outcome| outcome.cut);
-        if let Some(deposit) = self.deposit {
-            let _ = timeout(LAST_WORD, deposit).await;
-        }
         self.ops.trigger.trigger();
         let _ = self.ops.task.await;
         for task in self.background {

@@ -132,9 +132,6 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// The name of an fd-store; empty is none. It fits into the address of a Unix socket (unix(7)).
 pub(super) fn store_name(text: &str) -> Result<Option<String>, String> {
     if text.len() > 64 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -142,3 +139,6 @@ pub(super) fn store_name(text: &str) -> Result<Option<String>, String> {
     }
     Ok(Some(text.to_owned()).filter(|_| !text.is_empty()))
 }
+
+#[cfg(test)]
+mod tests;

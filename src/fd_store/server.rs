@@ -5,17 +5,16 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
-use rustix::net::sockopt;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::message::{Received, receive, send};
+use super::message::{Message, receive, send};
 use super::peer::{address, check};
 
-/// How long a store may take to say what it holds.
-const GREETING: Duration = Duration::from_secs(1);
+/// How long a store may take to answer.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// Pause before a store is looked for again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -38,21 +37,25 @@ pub struct Deposit {
 /// Asks a store for the socket that a server before this one has left there. A store that can't be reached is looked for
 /// again by [`Held::deposit`].
 pub async fn take(name: &str, address: SocketAddr) -> Held {
-    let (store, found) = match greeted(name).await {
-        Ok((store, found)) => (Some(store), found),
-        Err(error) => {
-            tracing::warn!(name, %error, "the fd-store cannot be reached, going on without it");
-            (None, None)
-        }
-    };
-    let listener = found.and_then(|found| match usable(found, address) {
-        Ok(listener) => Some(listener),
+    let (store, found) =
+        match timeout(ANSWER, greeted(name)).await.unwrap_or_else(|late| Err(io::Error::from(late))) {
+            Ok((store, found)) => (Some(store), found),
+            Err(error) => {
+                tracing::warn!(name, %error, "the fd-store does not answer, going on without it");
+                (None, None)
+            }
+        };
+    let mut held = Held { name: name.to_owned(), store, listener: None };
+    match found.map(|found| listener(found, address)).transpose() {
+        Ok(listener) => held.listener = listener,
         Err(error) => {
             tracing::warn!(%error, "what the fd-store holds is of no use");
-            None
+            if let Some(store) = &held.store {
+                let _ = timeout(ANSWER, let_go(store)).await;
+            }
         }
-    });
-    Held { name: name.to_owned(), store, listener }
+    }
+    held
 }
 
 impl Held {
@@ -75,11 +78,14 @@ impl Held {
 }
 
 impl Deposit {
-    /// Has the store let go.
-    pub async fn withdraw(self) {
+    /// Has the store let go, and returns when it has, or does not answer.
+    pub async fn withdraw(mut self) {
         // Fails only when the task is gone, and what it held with it.
         let _ = self.release.send(());
-        let _ = self.task.await;
+        if timeout(ANSWER, &mut self.task).await.is_err() {
+            tracing::warn!("the fd-store does not answer, and may still hold the socket");
+            self.task.abort();
+        }
     }
 }
 
@@ -92,17 +98,18 @@ async fn keep(
 ) {
     loop {
         let connected = tokio::select! {
-            _ = &mut released => return,
+            biased;
             connected = connection(store.take(), &name) => connected,
+            _ = &mut released => return,
         };
-        if send(&connected, Some(listener.as_fd())).await.is_err() {
+        if send(&connected, Message::Socket(listener.as_fd())).await.is_err() {
             continue;
         }
         tokio::select! {
             released = &mut released => {
                 // A sender that is dropped belongs to a server that fails.
                 if released.is_ok() {
-                    let _ = send(&connected, None).await;
+                    let _ = let_go(&connected).await;
                 }
                 return;
             }
@@ -118,7 +125,8 @@ async fn connection(store: Option<UnixStream>, name: &str) -> UnixStream {
     }
     loop {
         sleep(RETRY).await;
-        if let Ok((store, _)) = greeted(name).await {
+        if let Ok(Ok((store, _))) = timeout(ANSWER, greeted(name)).await {
+            tracing::info!("the fd-store is there again");
             return store;
         }
     }
@@ -126,23 +134,24 @@ async fn connection(store: Option<UnixStream>, name: &str) -> UnixStream {
 
 /// Connects, and hears what the store holds.
 async fn greeted(name: &str) -> io::Result<(UnixStream, Option<OwnedFd>)> {
-    let greeting = async {
-        let store = UnixStream::connect(address(name)).await?;
-        check(&store)?;
-        match receive(&store).await? {
-            Received::Descriptor(found) => Ok((store, Some(found))),
-            Received::Nothing => Ok((store, None)),
-            Received::End => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
-    };
-    timeout(GREETING, greeting).await?
+    let store = UnixStream::connect(address(name)).await?;
+    check(&store)?;
+    match receive(&store).await? {
+        Some(Message::Socket(found)) => Ok((store, Some(found))),
+        Some(Message::Nothing) => Ok((store, None)),
+        Some(Message::LetGo) => Err(io::ErrorKind::InvalidData.into()),
+        None => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Has the store let go, and hears that it has.
+async fn let_go(store: &UnixStream) -> io::Result<()> {
+    send(store, Message::LetGo).await?;
+    receive(store).await.map(drop)
 }
 
 /// The same listener as this server would make.
-fn usable(found: OwnedFd, address: SocketAddr) -> io::Result<TcpListener> {
-    if !sockopt::socket_acceptconn(&found)? {
-        return Err(io::Error::other("it does not listen"));
-    }
+fn listener(found: OwnedFd, address: SocketAddr) -> io::Result<TcpListener> {
     let listener = std::net::TcpListener::from(found);
     let held = listener.local_addr()?;
     if held.ip() != address.ip() || ![0, held.port()].contains(&address.port()) {

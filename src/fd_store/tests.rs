@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Deposit, Store, take};
 
 const LIMIT: Duration = Duration::from_secs(10);
-/// Long enough that a test can ask meanwhile, short enough to be waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Short enough to be waited for.
+const IMPATIENCE: Duration = Duration::from_millis(500);
 
 struct Place {
     name: String,
@@ -26,7 +26,11 @@ impl Place {
     }
 
     fn store(&self) -> JoinHandle<()> {
-        tokio::spawn(Store::bind(&self.name).unwrap().with_patience(PATIENCE).run())
+        self.store_with(LIMIT * 6)
+    }
+
+    fn store_with(&self, patience: Duration) -> JoinHandle<()> {
+        tokio::spawn(Store::bind(&self.name).unwrap().with_patience(patience).run())
     }
 
     /// A server as it starts, on the socket that is held if there is one.
@@ -62,21 +66,28 @@ fn any() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
-/// Waits until somebody listens, or nobody does.
-async fn until_listening(address: SocketAddr, listening: bool) {
-    let reached = async {
-        while TcpStream::connect(address).await.is_ok() != listening {
+/// Waits until nobody listens.
+async fn until_refused(address: SocketAddr) {
+    let refused = async {
+        while TcpStream::connect(address).await.is_ok() {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(LIMIT, reached).await.unwrap();
+    timeout(LIMIT, refused).await.unwrap();
 }
 
-/// Waits until the store holds the socket: a server that is gone at once may not have got so far.
-async fn held(server: &Server) {
-    let address = server.address();
-    let _client = TcpStream::connect(address).await.unwrap();
-    sleep(PATIENCE / 5).await;
+/// Waits until a store attends a server: it then answers nobody else.
+async fn attended(place: &Place) {
+    let attended = async {
+        loop {
+            let start = Instant::now();
+            drop(take(&place.name, any()).await);
+            if start.elapsed() > Duration::from_millis(900) {
+                return;
+            }
+        }
+    };
+    timeout(LIMIT, attended).await.unwrap();
 }
 
 #[tokio::test]
@@ -85,14 +96,11 @@ async fn who_connects_after_a_crash_is_answered_by_the_next_server() {
     let _store = place.store();
     let first = place.server(any()).await;
     assert!(!first.taken);
-    held(&first).await;
     let address = first.address();
     drop(first);
     let mut client = TcpStream::connect(address).await.unwrap();
     let next = place.server(address).await;
     assert!(next.taken);
-    // The one of `held` was never accepted either.
-    next.answers().await;
     next.answers().await;
     assert_eq!(timeout(LIMIT, client.read_u8()).await.unwrap().unwrap(), b'!');
 }
@@ -100,25 +108,39 @@ async fn who_connects_after_a_crash_is_answered_by_the_next_server() {
 #[tokio::test]
 async fn a_server_that_does_not_come_back_is_given_up() {
     let place = Place::new();
-    let _store = place.store();
+    let _store = place.store_with(IMPATIENCE);
     let server = place.server(any()).await;
-    held(&server).await;
     let address = server.address();
     drop(server);
-    until_listening(address, false).await;
+    until_refused(address).await;
+    assert!(!place.server(address).await.taken);
+}
+
+/// Who connects is not made to wait for a server that crashes again and again.
+#[tokio::test]
+async fn a_server_that_is_lost_again_is_not_waited_for() {
+    let place = Place::new();
+    let _store = place.store();
+    let first = place.server(any()).await;
+    let address = first.address();
+    drop(first);
+    let second = place.server(address).await;
+    assert!(second.taken);
+    drop(second);
+    until_refused(address).await;
     assert!(!place.server(address).await.taken);
 }
 
 #[tokio::test]
 async fn a_server_that_ends_in_order_leaves_nothing() {
     let place = Place::new();
-    let store = Store::bind(&place.name).unwrap().with_patience(LIMIT);
-    let _store = tokio::spawn(store.run());
+    let _store = place.store();
     let Server { listener, deposit, .. } = place.server(any()).await;
     let address = listener.local_addr().unwrap();
     deposit.withdraw().await;
+    assert!(TcpStream::connect(address).await.is_ok(), "its own socket is its own");
     drop(listener);
-    timeout(PATIENCE * 4, until_listening(address, false)).await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
@@ -126,14 +148,13 @@ async fn a_store_that_is_started_again_gets_the_socket_again() {
     let place = Place::new();
     let store = place.store();
     let server = place.server(any()).await;
-    held(&server).await;
+    attended(&place).await;
     store.abort();
     let _ = store.await;
     let address = server.address();
     assert!(TcpStream::connect(address).await.is_ok(), "the server needs no store");
     let _store = place.store();
-    // A server looks for a store once a second.
-    sleep(Duration::from_millis(2_500)).await;
+    attended(&place).await;
     drop(server);
     assert!(place.server(address).await.taken);
 }
@@ -143,19 +164,22 @@ async fn a_server_starts_without_a_store_and_with_one_that_is_silent() {
     let place = Place::new();
     assert!(!place.server(any()).await.taken);
     let silent = UnixListener::bind(super::peer::address(&place.name)).unwrap();
-    assert!(!timeout(LIMIT, place.server(any())).await.unwrap().taken);
+    let server = timeout(LIMIT, place.server(any())).await.unwrap();
+    assert!(!server.taken);
+    timeout(LIMIT, server.deposit.withdraw()).await.unwrap();
     drop(silent);
 }
 
 #[tokio::test]
-async fn a_socket_on_another_address_is_not_taken() {
+async fn a_socket_on_another_address_is_let_go() {
     let place = Place::new();
     let _store = place.store();
     let first = place.server(any()).await;
-    held(&first).await;
+    let address = first.address();
     drop(first);
     let server = place.server("127.0.0.2:0".parse().unwrap()).await;
     assert!(!server.taken && server.address().ip().to_string() == "127.0.0.2");
+    assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::stats::ServerStats;
 use crate::address::PeerAddress;
+use crate::fd_store::Deposit;
 use std::{
     io,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -18,16 +19,31 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Least time between two log lines about accepts that failed.
 const ACCEPT_LOG: Duration = Duration::from_secs(1);
 
+/// A socket that listens, and what holds it over a crash.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket.
+    pub socket: TcpListener,
+    /// Where it is held too, if it is.
+    pub deposit: Option<Deposit>,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(socket: TcpListener) -> Self {
+        Self { socket, deposit: None }
+    }
+}
+
 /// Takes connections, as many at a time as there is room for.
 pub(super) struct Acceptor {
-    listener: TcpListener,
+    listener: Listener,
     slots: Arc<Semaphore>,
     stats: Arc<ServerStats>,
     logged: Option<Instant>,
 }
 
 impl Acceptor {
-    pub(super) fn new(listener: TcpListener, max_connections: usize, stats: Arc<ServerStats>) -> Self {
+    pub(super) fn new(listener: Listener, max_connections: usize, stats: Arc<ServerStats>) -> Self {
         let slots = Arc::new(Semaphore::new(max_connections.clamp(1, Semaphore::MAX_PERMITS)));
         Self { listener, slots, stats, logged: None }
     }
@@ -39,7 +55,7 @@ impl Acceptor {
             return std::future::pending().await;
         };
         loop {
-            match self.listener.accept().await {
+            match self.listener.socket.accept().await {
                 Ok((socket, peer)) => {
                     // Fails only on a socket that is already gone, which its first read will tell.
                     let _ = socket.set_nodelay(true);
@@ -48,6 +64,13 @@ impl Acceptor {
                 Err(error) => self.failed(&error),
             }
             sleep(ACCEPT_RETRY).await;
+        }
+    }
+
+    /// Has nobody else hold the socket any more.
+    pub(super) async fn withdraw(&mut self) {
+        if let Some(deposit) = self.listener.deposit.take() {
+            deposit.withdraw().await;
         }
     }
 

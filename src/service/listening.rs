@@ -1,80 +1,89 @@
 //! The two ports.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::StartError;
 use crate::config::ServerConfig;
-use crate::fd_store::{self, Deposit, Held};
-use crate::server::Shutdown;
+use crate::fd_store::{self, Held, PATIENCE};
+use crate::server::Listener;
 
 /// Connections that the system takes in before they are accepted; it may allow fewer.
 const BACKLOG: u32 = 4096;
 
-/// The API's port, taken and not listened on yet.
+/// Pause before a port is tried again that an fd-store holds.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// The API's port, before it is listened on.
 pub(super) enum Public {
+    /// Taken already.
     Reserved(TcpSocket),
-    /// An fd-store may have the socket.
-    Stored,
+    /// The fd-store of this name may hold it.
+    Stored(String),
 }
 
 /// The API's port, listened on.
 pub(super) struct Listening {
-    pub(super) listener: TcpListener,
+    socket: TcpListener,
     pub(super) address: SocketAddr,
     held: Option<Held>,
 }
 
 impl Public {
-    /// Takes the port, so that a port in use is told at once.
+    /// Takes the port, so that a port in use is told at once; not where an fd-store may hold it for this server.
     pub(super) fn reserve(config: &ServerConfig) -> Result<Self, StartError> {
-        if config.fd_store.is_some() { Ok(Self::Stored) } else { reserve(config.listen).map(Self::Reserved) }
+        match &config.fd_store {
+            Some(name) => Ok(Self::Stored(name.clone())),
+            None => reserve(config.listen).map(Self::Reserved),
+        }
     }
 
-    /// Listens, on the socket of the server before this one if an fd-store has it.
-    pub(super) async fn listen(self, config: &ServerConfig) -> Result<Listening, StartError> {
-        let address = config.listen;
-        let mut held = match &config.fd_store {
-            Some(name) => Some(fd_store::take(name, address).await),
-            None => None,
-        };
-        let listener = match (held.as_mut().and_then(Held::listener), self) {
-            (Some(listener), _) => {
-                tracing::info!("going on with the socket that the fd-store held");
-                listener
+    /// Listens, on the socket of the server before this one if an fd-store holds it.
+    pub(super) async fn listen(self, address: SocketAddr) -> Result<Listening, StartError> {
+        let (socket, held) = match self {
+            Self::Reserved(socket) => (listen(socket, address)?, None),
+            Self::Stored(name) => {
+                let (socket, held) = listen_beside(&name, address).await?;
+                (socket, Some(held))
             }
-            (None, Self::Reserved(socket)) => listen(socket, address)?,
-            (None, Self::Stored) => listen(reserve(address)?, address)?,
         };
-        let address = local(&listener, address)?;
-        Ok(Listening { listener, address, held })
+        let address = local(&socket, address)?;
+        Ok(Listening { socket, address, held })
     }
 }
 
 impl Listening {
-    /// Gives the socket to the fd-store, if there is one, until the drain is over: a server that ends in order leaves
-    /// nothing behind.
-    pub(super) fn deposit(
-        self,
-        shutdown: &Shutdown,
-        drain: Duration,
-    ) -> Result<(TcpListener, Option<JoinHandle<()>>), StartError> {
-        let Self { listener, address, held } = self;
-        let deposit = held.map(|held| held.deposit(&listener)).transpose();
+    /// Gives the socket to the fd-store, if there is one.
+    pub(super) fn deposit(self) -> Result<Listener, StartError> {
+        let Self { socket, address, held } = self;
+        let deposit = held.map(|held| held.deposit(&socket)).transpose();
         let deposit = deposit.map_err(|error| StartError::Listen(address, error))?;
-        let withdrawn = deposit.map(|deposit| tokio::spawn(withdraw(deposit, shutdown.clone(), drain)));
-        Ok((listener, withdrawn))
+        Ok(Listener { socket, deposit })
     }
 }
 
-async fn withdraw(deposit: Deposit, shutdown: Shutdown, drain: Duration) {
-    shutdown.begun().await;
-    sleep(drain).await;
-    deposit.withdraw().await;
+/// With a store that does not answer in time, the port is in use for as long as it holds the socket.
+async fn listen_beside(store: &str, address: SocketAddr) -> Result<(TcpListener, Held), StartError> {
+    let end = Instant::now() + 2 * PATIENCE;
+    loop {
+        let mut held = fd_store::take(store, address).await;
+        if let Some(listener) = held.listener() {
+            tracing::info!("going on with the socket that the fd-store held");
+            return Ok((listener, held));
+        }
+        match reserve(address).and_then(|socket| listen(socket, address)) {
+            Err(StartError::Listen(_, error))
+                if error.kind() == ErrorKind::AddrInUse && Instant::now() < end =>
+            {
+                sleep(RETRY).await;
+            }
+            listener => return Ok((listener?, held)),
+        }
+    }
 }
 
 /// The port of operations, which nobody holds over a crash: it is by its silence that the cluster hears of one.

@@ -39,6 +39,7 @@ shown! {
     database::read_only("ROSTER_READ_ONLY");
     listening::listen("ROSTER_LISTEN");
     listening::ops_listen("ROSTER_OPS_LISTEN");
+    listening::fd_store("ROSTER_FD_STORE");
     listening::trusted_proxies("ROSTER_TRUSTED_PROXIES");
     listening::tls("ROSTER_TLS_CERT", "ROSTER_TLS_KEY", "ROSTER_CA_FILE");
     listening::bootstrap_token_file("ROSTER_BOOTSTRAP_TOKEN_FILE");

@@ -10,7 +10,7 @@ use rustls::{
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, ServerName},
 };
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 struct Scene {

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::cluster::{apply, ask};
-use super::installation::{Installation, LIMIT, name_of};
+use super::cluster::{Namespace, apply, ask};
+use super::installation::{IMAGE, Installation, LIMIT, loaded, name_of};
 use super::nodes::{Broken, nodes, spare, spread};
+use super::overlay::Overlay;
 use super::pod::pod;
 use super::report::{Kind, Report};
 use super::traffic::{READS, Traffic, fresh};
@@ -48,6 +49,19 @@ fn a_killed_process_fails_only_what_is_in_flight_in_it() {
     }
 }
 
+/// Nobody is turned away, although the only pod is not ready meanwhile.
+#[test]
+fn a_killed_process_of_the_only_pod_fails_only_what_is_in_flight_in_it() {
+    let (namespace, killer, image) = (Namespace::fresh("single"), Killer::new(), loaded(IMAGE, ""));
+    let roster = Installation::secrets(&namespace.0, [image.clone(), image.clone()]);
+    Overlay { namespace: &namespace.0, image: &image, component: "sqlite-single", patches: "" }.apply();
+    roster.rolled_out();
+    roster.settled();
+    let report = kill(&roster, &killer, &roster.pods()[0], "containerStatuses");
+    report.print("kill -9 of the only server").assert_in_flight_at_one_moment();
+}
+
+/// Its pod is not ready for a moment, and there is another one.
 #[test]
 fn a_killed_fd_store_fails_nothing() {
     let (roster, killer) = (never_crashed(), Killer::new());
@@ -55,7 +69,7 @@ fn a_killed_fd_store_fails_nothing() {
     let report = kill(&roster, &killer, victim, "initContainerStatuses").print("kill -9 of a pod's fd-store");
     report.assert_none_failed();
     // The next one has the socket too.
-    let victim = &roster.pods().into_iter().find(|pod| name_of(pod) == name_of(victim)).unwrap();
+    let victim = &roster.ask(&["get", "pod", &name_of(victim)]);
     let report =
         kill(&roster, &killer, victim, "containerStatuses").print("kill -9 of its server after that");
     report.assert_in_flight_at_one_moment();
@@ -171,14 +185,14 @@ fn the_node_of_the_database_dies_and_comes_back() {
 
 /// Makes pods that see the processes of their nodes, in a namespace of its own.
 struct Killer {
-    namespace: String,
+    namespace: Namespace,
 }
 
 impl Killer {
     fn new() -> Self {
-        let namespace = fresh("roster-e2e-tools");
+        let namespace = Namespace::fresh("killer");
         apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": {
-            "name": namespace, "labels": { "pod-security.kubernetes.io/enforce": "privileged" },
+            "name": namespace.0, "labels": { "pod-security.kubernetes.io/enforce": "privileged" },
         } }));
         Self { namespace }
     }
@@ -191,7 +205,7 @@ impl Killer {
              kill -9 ${{process#/proc/}} && killed=0; fi; done; exit $killed"
         );
         let name = fresh("killer");
-        let mut killer = pod(&self.namespace, &name, Some(node), "postgres:17", &["-c".to_owned(), script]);
+        let mut killer = pod(&self.namespace.0, &name, Some(node), "postgres:17", &["-c".to_owned(), script]);
         let spec = &mut killer["spec"];
         spec["hostPID"] = json!(true);
         spec["volumes"] = json!([]);
@@ -202,19 +216,12 @@ impl Killer {
             json!({ "runAsUser": 0, "capabilities": { "add": ["KILL"] } });
         apply(&killer);
         let phase = || {
-            let pod = ask(&["get", "pod", &name, "--namespace", &self.namespace]);
+            let pod = ask(&["get", "pod", &name, "--namespace", &self.namespace.0]);
             pod["status"]["phase"].as_str().unwrap_or_default().to_owned()
         };
         eventually(LIMIT, "the killer has done its work", || {
             assert_ne!(phase(), "Failed", "no process of {id} was killed");
             phase() == "Succeeded"
         });
-    }
-}
-
-impl Drop for Killer {
-    fn drop(&mut self) {
-        let arguments = ["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"];
-        let _ = crate::shell::outcome("kubectl", &arguments);
     }
 }

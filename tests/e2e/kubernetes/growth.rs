@@ -24,12 +24,12 @@ fn load_brings_more_replicas_and_its_end_fewer() {
     roster.kubectl(&["patch", "hpa", "roster", "--type=merge", "--patch", &patch]);
     let spec = roster.ask(&["get", "hpa", "roster"])["spec"].clone();
     let least = spec["minReplicas"].as_u64().unwrap();
-    let target = spec["metrics"][0]["resource"]["target"]["averageUtilization"].as_u64().unwrap();
+    let target = spec["metrics"][0]["containerResource"]["target"]["averageUtilization"].as_u64().unwrap();
     let replicas =
         || roster.ask(&["get", "deployment", "roster"])["status"]["readyReplicas"].as_u64().unwrap_or(0);
     let measured = || {
         let status = &roster.ask(&["get", "hpa", "roster"])["status"];
-        status["currentMetrics"][0]["resource"]["current"]["averageUtilization"].as_u64()
+        status["currentMetrics"][0]["containerResource"]["current"]["averageUtilization"].as_u64()
     };
     let idle = || replicas() == least && measured().is_some_and(|percent| percent < target);
     eventually(LIMIT, "there are as many replicas as there have to be, with little to do", idle);

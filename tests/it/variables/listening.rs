@@ -2,10 +2,12 @@
 
 use reqwest::{Certificate, Client};
 use serde_json::Value;
+use tokio::net::TcpStream;
 
 use super::Serving;
 use crate::certificates::Authority;
 use crate::commands::call;
+use crate::fd_store;
 use crate::postgres_server::free_port;
 use crate::support::{ADMIN, client, client_of, credentials};
 
@@ -23,6 +25,16 @@ pub(super) async fn ops_listen(name: &str) {
     let address = format!("127.0.0.1:{}", free_port());
     let _serving = Serving::with(&[(name, &address)]).await;
     assert_eq!(status(&client(), &format!("http://{address}/livez")).await, 200);
+}
+
+/// Of a server that is killed, the port stays.
+pub(super) async fn fd_store(name: &str) {
+    let store = fd_store::name();
+    let _holder = fd_store::store(&store).await;
+    let mut serving = Serving::with(&[(name, &store)]).await;
+    serving.program.child.kill().await.unwrap();
+    let url = serving.at("");
+    TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
 }
 
 pub(super) async fn trusted_proxies(name: &str) {
