@@ -26,8 +26,8 @@ pub(in crate::config) struct FdStoreArgs {
 ///
 /// Runs beside a server with the same --fd-store, user and network, such as in another container of its pod, and does
 /// nothing else, so that it goes on when the server is killed. New connections then wait for the next server instead of
-/// being refused; after 5 seconds without one they are given up. A server that ends in order leaves nothing behind.
-/// SIGTERM and SIGINT end the store. Linux only.
+/// being refused; after 5 seconds without one, or when a server is lost again within ten minutes, they are given up. A
+/// server that ends in order leaves nothing behind. SIGTERM and SIGINT end the store. Linux only.
 #[derive(Args, Debug)]
 pub(in crate::config) struct RunFdStoreArgs {
     #[command(flatten)]

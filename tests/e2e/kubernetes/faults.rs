@@ -57,6 +57,8 @@ fn a_killed_process_of_the_only_pod_fails_only_what_is_in_flight_in_it() {
     Overlay { namespace: &namespace.0, image: &image, component: "sqlite-single", patches: "" }.apply();
     roster.rolled_out();
     roster.settled();
+    let report = kill(&roster, &killer, &roster.pods()[0], "initContainerStatuses");
+    report.print("kill -9 of the only fd-store").assert_none_failed();
     let report = kill(&roster, &killer, &roster.pods()[0], "containerStatuses");
     report.print("kill -9 of the only server").assert_in_flight_at_one_moment();
 }
