@@ -91,18 +91,30 @@ pub enum Unready {
 
 /// Whether the database answers and the schema is new enough, as last seen.
 #[derive(Clone, Debug)]
-pub struct Readiness(Arc<Mutex<Result<(), Unready>>>);
+pub struct Readiness(Arc<Mutex<Seen>>);
+
+#[derive(Debug)]
+struct Seen {
+    now: Result<(), Unready>,
+    /// When the database last answered.
+    answered: Result<(), Unready>,
+}
 
 impl Default for Readiness {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Err(Unready::Starting))))
+        let starting = || Err(Unready::Starting);
+        Self(Arc::new(Mutex::new(Seen { now: starting(), answered: starting() })))
     }
 }
 
 impl Readiness {
     /// Sets the state; `Err` says why the service is not ready.
     pub fn set(&self, state: Result<(), Unready>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(state, Err(Unready::Database(_))) {
+            seen.answered.clone_from(&state);
+        }
+        seen.now = state;
     }
 
     /// Whether the database answers, whatever its schema.
@@ -112,7 +124,12 @@ impl Readiness {
 
     /// The state; `Err` says why the service is not ready.
     pub fn get(&self) -> Result<(), Unready> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).now.clone()
+    }
+
+    /// The state as it was when the database last answered: it may be away now, and requests get a 503 that says so.
+    pub fn without_database(&self) -> Result<(), Unready> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).answered.clone()
     }
 }
 

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use crate::app::Readiness;
+use crate::error::{ApiError, ApiResult, Kind};
 use crate::server::Shutdown;
 use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
+
+/// The query of `/readyz` that leaves the database out.
+const EXCLUDE_DATABASE: &str = "exclude=database";
 
 /// What the ops port is given.
 #[derive(Clone)]
@@ -27,15 +31,24 @@ pub async fn live() -> Response {
     answer(StatusCode::OK, "alive", None)
 }
 
-/// `GET /readyz`: new requests may be sent here.
-pub async fn ready(State(ops): State<Ops>) -> Response {
+/// `GET /readyz`: new requests may be sent here. With `exclude=database`, after the API server of Kubernetes, also while a
+/// database is away that was there before: for whoever has nowhere else to send them, since all servers have the same one.
+pub async fn ready(State(ops): State<Ops>, RawQuery(query): RawQuery) -> ApiResult {
+    let state = match query.as_deref() {
+        None | Some("") => ops.readiness.get(),
+        Some(EXCLUDE_DATABASE) => ops.readiness.without_database(),
+        Some(_) => {
+            let problem = format!("the only query of this path is {EXCLUDE_DATABASE}");
+            return Err(ApiError::new(Kind::Invalid, problem));
+        }
+    };
     if ops.shutdown.is_draining() {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "unready", Some("shutting down".to_owned()));
+        return Ok(answer(StatusCode::SERVICE_UNAVAILABLE, "unready", Some("shutting down".to_owned())));
     }
-    match ops.readiness.get() {
+    Ok(match state {
         Ok(()) => answer(StatusCode::OK, "ready", None),
         Err(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, "unready", Some(reason.to_string())),
-    }
+    })
 }
 
 /// `GET /metrics`

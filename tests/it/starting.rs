@@ -159,7 +159,10 @@ async fn without_a_limit_it_waits_alive_and_unready() {
     let waiting = Waiting::start(&server.url("postgres"), "0").await;
     for _ in 0..20 {
         assert_eq!(waiting.status("livez").await, Some(StatusCode::OK));
-        assert_eq!(waiting.status("readyz").await, Some(StatusCode::SERVICE_UNAVAILABLE));
+        for path in ["readyz", "readyz?exclude=database"] {
+            assert_eq!(waiting.status(path).await, Some(StatusCode::SERVICE_UNAVAILABLE));
+        }
+        assert_eq!(waiting.status("readyz?exclude=all").await, Some(StatusCode::UNPROCESSABLE_ENTITY));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let early = waiting.client.get(format!("{}/users", waiting.url)).send().await;
@@ -208,7 +211,7 @@ both! {
         let database = Database::create(engine).await;
         let server = Program::serve(&database.url, &["--migrate", "off"]).await;
         let client = client();
-        let ready = async || client.get(format!("{}/readyz", server.ops)).send().await.unwrap();
+        let ready = async || client.get(format!("{}/readyz?exclude=database", server.ops)).send().await.unwrap();
         let unready = ready().await;
         assert_eq!(unready.status(), 503);
         assert!(unready.text().await.unwrap().contains("0001_directory"));

@@ -97,9 +97,11 @@ fn a_rollout_takes_nothing_away() {
         let (spec, pod) = (&deployment["spec"], &deployment["spec"]["template"]["spec"]);
         let container = &pod["containers"][0];
         assert_eq!(container["name"], "roster", "{render}");
-        for (probe, path) in
-            [("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")]
-        {
+        for (probe, path) in [
+            ("startupProbe", "/livez"),
+            ("livenessProbe", "/livez"),
+            ("readinessProbe", "/readyz?exclude=database"),
+        ] {
             assert_eq!(
                 container[probe]["httpGet"],
                 json!({ "path": path, "port": "ops" }),
