@@ -146,7 +146,7 @@ impl Service {
         if let Some(tls) = &tls {
             register_tls(&parts.metrics, tls, &stats, &parts.clock);
         }
-        let listener = public.deposit()?;
+        let listener = public.deposit().await?;
         tracing::info!(%address, %ops_address, tls = tls.is_some(), "listening");
         let public = tokio::spawn(server::serve(listener, app, tls, limits, parts.shutdown, stats));
         Ok(Self { address, ops_address, store, tokens, trigger: parts.trigger, public, ops, background })

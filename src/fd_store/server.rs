@@ -69,10 +69,14 @@ impl Held {
     /// # Errors
     ///
     /// There are too many open files.
-    pub fn deposit(self, listener: &TcpListener) -> io::Result<Deposit> {
+    pub async fn deposit(self, listener: &TcpListener) -> io::Result<Deposit> {
         let listener = listener.as_fd().try_clone_to_owned()?;
+        let given = match self.store {
+            Some(store) => give(store, &listener).await.ok(),
+            None => None,
+        };
         let (release, released) = oneshot::channel();
-        let task = tokio::spawn(keep(self.name, self.store, listener, released));
+        let task = tokio::spawn(keep(self.name, given, listener, released));
         Ok(Deposit { release, task })
     }
 }
@@ -89,47 +93,48 @@ impl Deposit {
     }
 }
 
-/// Keeps the socket in the store, in the next one too when a store ends, until it is released.
+/// Keeps the socket in the store that it was given to, and in the next one when a store ends, until it is released.
 async fn keep(
     name: String,
-    mut store: Option<UnixStream>,
+    mut given: Option<UnixStream>,
     listener: OwnedFd,
     mut released: oneshot::Receiver<()>,
 ) {
     loop {
-        let connected = tokio::select! {
-            biased;
-            connected = connection(store.take(), &name) => connected,
-            _ = &mut released => return,
-        };
-        if send(&connected, Message::Socket(listener.as_fd())).await.is_err() {
-            continue;
-        }
-        tokio::select! {
-            released = &mut released => {
-                // A sender that is dropped belongs to a server that fails.
-                if released.is_ok() {
-                    let _ = let_go(&connected).await;
+        if let Some(store) = given.take() {
+            tokio::select! {
+                released = &mut released => {
+                    // A sender that is dropped belongs to a server that fails.
+                    if released.is_ok() {
+                        let _ = let_go(&store).await;
+                    }
+                    return;
                 }
-                return;
+                _ = receive(&store) => tracing::warn!("the fd-store is gone, waiting for the next"),
             }
-            _ = receive(&connected) => tracing::warn!("the fd-store is gone, waiting for the next"),
         }
+        given = tokio::select! {
+            _ = &mut released => return,
+            store = next(&name, &listener) => Some(store),
+        };
     }
 }
 
-/// The one that is there, or the next.
-async fn connection(store: Option<UnixStream>, name: &str) -> UnixStream {
-    if let Some(store) = store {
-        return store;
-    }
+/// The next store, once it holds the socket.
+async fn next(name: &str, listener: &OwnedFd) -> UnixStream {
     loop {
         sleep(RETRY).await;
-        if let Ok(Ok((store, _))) = timeout(ANSWER, greeted(name)).await {
+        let Ok(Ok((store, _))) = timeout(ANSWER, greeted(name)).await else { continue };
+        if let Ok(store) = give(store, listener).await {
             tracing::info!("the fd-store is there again");
             return store;
         }
     }
+}
+
+async fn give(store: UnixStream, listener: &OwnedFd) -> io::Result<UnixStream> {
+    send(&store, Message::Socket(listener.as_fd())).await?;
+    Ok(store)
 }
 
 /// Connects, and hears what the store holds.

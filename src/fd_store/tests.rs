@@ -40,7 +40,7 @@ impl Place {
             Some(listener) => (listener, true),
             None => (TcpListener::bind(address).await.unwrap(), false),
         };
-        let deposit = held.deposit(&listener).unwrap();
+        let deposit = held.deposit(&listener).await.unwrap();
         Server { listener, deposit, taken }
     }
 }

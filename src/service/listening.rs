@@ -58,11 +58,11 @@ impl Public {
 
 impl Listening {
     /// Gives the socket to the fd-store, if there is one.
-    pub(super) fn deposit(self) -> Result<Listener, StartError> {
+    pub(super) async fn deposit(self) -> Result<Listener, StartError> {
         let Self { socket, address, held } = self;
-        let deposit = held.map(|held| held.deposit(&socket)).transpose();
-        let deposit = deposit.map_err(|error| StartError::Listen(address, error))?;
-        Ok(Listener { socket, deposit })
+        let Some(held) = held else { return Ok(socket.into()) };
+        let deposit = held.deposit(&socket).await.map_err(|error| StartError::Listen(address, error))?;
+        Ok(Listener { socket, deposit: Some(deposit) })
     }
 }
 

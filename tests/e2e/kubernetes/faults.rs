@@ -5,9 +5,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::cluster::{Namespace, apply, ask};
-use super::installation::{IMAGE, Installation, LIMIT, loaded, name_of};
+use super::installation::{Installation, LIMIT, name_of};
 use super::nodes::{Broken, nodes, spare, spread};
-use super::overlay::Overlay;
 use super::pod::pod;
 use super::report::{Kind, Report};
 use super::traffic::{READS, Traffic, fresh};
@@ -47,20 +46,6 @@ fn a_killed_process_fails_only_what_is_in_flight_in_it() {
         report.assert_in_flight_at_one_moment();
         assert!(report.inside.ok > 100 && report.outside.ok > 50, "hardly any load: {report:?}");
     }
-}
-
-/// Nobody is turned away, although the only pod is not ready meanwhile.
-#[test]
-fn a_killed_process_of_the_only_pod_fails_only_what_is_in_flight_in_it() {
-    let (namespace, killer, image) = (Namespace::fresh("single"), Killer::new(), loaded(IMAGE, ""));
-    let roster = Installation::secrets(&namespace.0, [image.clone(), image.clone()]);
-    Overlay { namespace: &namespace.0, image: &image, component: "sqlite-single", patches: "" }.apply();
-    roster.rolled_out();
-    roster.settled();
-    let report = kill(&roster, &killer, &roster.pods()[0], "initContainerStatuses");
-    report.print("kill -9 of the only fd-store").assert_none_failed();
-    let report = kill(&roster, &killer, &roster.pods()[0], "containerStatuses");
-    report.print("kill -9 of the only server").assert_in_flight_at_one_moment();
 }
 
 /// Its pod is not ready for a moment, and there is another one.

@@ -82,7 +82,7 @@ impl Installation {
 
     /// Applies the overlay with an image.
     pub(crate) fn apply(&self, image: &str) {
-        Overlay { namespace: &self.namespace, image, component: "", patches: "" }.apply();
+        Overlay { namespace: &self.namespace, image, patches: "" }.apply();
     }
 
     /// kubectl in this namespace.

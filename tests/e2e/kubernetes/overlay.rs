@@ -9,8 +9,6 @@ use crate::shell::{root, told};
 pub(crate) struct Overlay<'a> {
     pub(crate) namespace: &'a str,
     pub(crate) image: &'a str,
-    /// One of the project's components, or none.
-    pub(crate) component: &'a str,
     /// More of the kustomization: patches in YAML, each an item of a list.
     pub(crate) patches: &'a str,
 }
@@ -23,15 +21,12 @@ impl Overlay<'_> {
     }
 
     fn write(&self, directory: &Path) {
-        let manifests = manifests_from(directory);
-        let base = format!("{manifests}/overlays/local");
+        let base = format!("{}/overlays/local", manifests_from(directory));
         let (name, tag) = self.image.split_once(':').unwrap();
-        let Self { namespace, component, patches, .. } = self;
-        let components =
-            if component.is_empty() { String::new() } else { format!("{manifests}/components/{component}") };
+        let Self { namespace, patches, .. } = self;
         let kustomization = format!(
             "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: {namespace}\n\
-             resources: [{base}]\ncomponents: [{components}]\nimages: [{{name: roster, newName: {name}, newTag: {tag}}}]\n\
+             resources: [{base}]\nimages: [{{name: roster, newName: {name}, newTag: {tag}}}]\n\
              transformers: [release.yaml]\n\
              configMapGenerator: [{{name: roster-issuers, behavior: replace, files: [issuers.toml]}}]\n\
              patches:\n{INGRESS}{patches}"

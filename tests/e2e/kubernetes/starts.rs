@@ -44,7 +44,7 @@ fn one_of_five_migrates_an_empty_database() {
     let roster = Installation::secrets(&namespace.0, [image.clone(), image.clone()]);
     let overlay = |links: &str| {
         let patches = FIVE.replace("LINKS", links);
-        Overlay { namespace: &namespace.0, image: &image, component: "", patches: &patches }.apply();
+        Overlay { namespace: &namespace.0, image: &image, patches: &patches }.apply();
     };
     overlay("false");
     roster.rolled_out();
