@@ -1,7 +1,7 @@
 //! What every handler is given.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -110,7 +110,7 @@ impl Default for Readiness {
 impl Readiness {
     /// Sets the state; `Err` says why the service is not ready.
     pub fn set(&self, state: Result<(), Unready>) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
         if !matches!(state, Err(Unready::Database(_))) {
             seen.answered.clone_from(&state);
         }
@@ -124,12 +124,16 @@ impl Readiness {
 
     /// The state; `Err` says why the service is not ready.
     pub fn get(&self) -> Result<(), Unready> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).now.clone()
+        self.seen().now.clone()
     }
 
     /// The state as it was when the database last answered: it may be away now, and requests get a 503 that says so.
     pub fn without_database(&self) -> Result<(), Unready> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).answered.clone()
+        self.seen().answered.clone()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

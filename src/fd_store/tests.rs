@@ -43,6 +43,13 @@ impl Place {
         let deposit = held.deposit(&listener).await.unwrap();
         Server { listener, deposit, taken }
     }
+
+    /// The address of a server, the first one of this place, that has crashed.
+    async fn crashed(&self) -> SocketAddr {
+        let first = self.server(any()).await;
+        assert!(!first.taken);
+        first.address()
+    }
 }
 
 struct Server {
@@ -94,10 +101,7 @@ async fn attended(place: &Place) {
 async fn who_connects_after_a_crash_is_answered_by_the_next_server() {
     let place = Place::new();
     let _store = place.store();
-    let first = place.server(any()).await;
-    assert!(!first.taken);
-    let address = first.address();
-    drop(first);
+    let address = place.crashed().await;
     let mut client = TcpStream::connect(address).await.unwrap();
     let next = place.server(address).await;
     assert!(next.taken);
@@ -109,9 +113,7 @@ async fn who_connects_after_a_crash_is_answered_by_the_next_server() {
 async fn a_server_that_does_not_come_back_is_given_up() {
     let place = Place::new();
     let _store = place.store_with(IMPATIENCE);
-    let server = place.server(any()).await;
-    let address = server.address();
-    drop(server);
+    let address = place.crashed().await;
     until_refused(address).await;
     assert!(!place.server(address).await.taken);
 }
@@ -121,9 +123,7 @@ async fn a_server_that_does_not_come_back_is_given_up() {
 async fn a_server_that_is_lost_again_is_not_waited_for() {
     let place = Place::new();
     let _store = place.store();
-    let first = place.server(any()).await;
-    let address = first.address();
-    drop(first);
+    let address = place.crashed().await;
     let second = place.server(address).await;
     assert!(second.taken);
     drop(second);
@@ -174,9 +174,7 @@ async fn a_server_starts_without_a_store_and_with_one_that_is_silent() {
 async fn a_socket_on_another_address_is_let_go() {
     let place = Place::new();
     let _store = place.store();
-    let first = place.server(any()).await;
-    let address = first.address();
-    drop(first);
+    let address = place.crashed().await;
     let server = place.server("127.0.0.2:0".parse().unwrap()).await;
     assert!(!server.taken && server.address().ip().to_string() == "127.0.0.2");
     assert!(TcpStream::connect(address).await.is_err());

@@ -65,8 +65,7 @@ fn a_killed_fd_store_fails_nothing() {
 /// The kubelet starts a container at once after its first crash within ten minutes, and makes a pause after others.
 fn never_crashed() -> Installation {
     let roster = Installation::ready();
-    roster.kubectl(&["rollout", "restart", "deployment/roster"]);
-    roster.rolled_out();
+    roster.restart();
     roster.settled();
     roster
 }
@@ -130,8 +129,7 @@ fn node_fault(what: &str, fault: fn(&str) -> Broken) {
         .print(&format!("{what}: noticed after {noticed:.1} s, as many pods as before after {well:.1} s"));
     assert!(report.last_failure() < noticed + AFTER_NOTICE, "{:#?}", report.failures().collect::<Vec<_>>());
     println!("the node is ready {:.1} s after it was mended", broken.mend().as_secs_f64());
-    roster.kubectl(&["rollout", "restart", "deployment/roster"]);
-    roster.rolled_out();
+    roster.restart();
 }
 
 /// Reads and writes are refused meanwhile, and nothing has to be done but to start the node.

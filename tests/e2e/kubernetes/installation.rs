@@ -95,6 +95,12 @@ impl Installation {
         ask(&[&["--namespace", &self.namespace][..], arguments].concat())
     }
 
+    /// Replaces all pods.
+    pub(crate) fn restart(&self) {
+        self.kubectl(&["rollout", "restart", "deployment/roster"]);
+        self.rolled_out();
+    }
+
     /// Waits until a rollout has ended.
     pub(crate) fn rolled_out(&self) {
         self.kubectl(&["rollout", "status", "deployment/roster", "--timeout=180s"]);

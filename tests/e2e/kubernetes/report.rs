@@ -169,14 +169,8 @@ impl Report {
         assert!(!apart, "{moments:?}: {:#?}", self.failures().collect::<Vec<_>>());
     }
 
-    /// Seconds from the mark to the first failure, and to the last.
-    pub(crate) fn window(&self) -> Option<(f64, f64)> {
-        let at = || self.failures().map(|failure| failure.at);
-        Some((at().min_by(f64::total_cmp)?, at().max_by(f64::total_cmp)?))
-    }
-
     /// Seconds from the mark to the last failure.
     pub(crate) fn last_failure(&self) -> f64 {
-        self.window().map_or(0.0, |(_, last)| last)
+        self.failures().map(|failure| failure.at).max_by(f64::total_cmp).unwrap_or(0.0)
     }
 }
